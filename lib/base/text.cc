@@ -1,0 +1,219 @@
+#include "base/text.hh"
+
+#include "base/error.hh"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cstdio>
+#include <numeric>
+
+namespace ap {
+
+namespace {
+
+constexpr std::string_view blanks = " \t\r\n";
+constexpr double longest_duration_ms = 366.0 * 24 * 3600 * 1000;
+
+bool is_alphanumeric(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
+
+size_t edit_distance(std::string_view a, std::string_view b)
+{
+    std::vector<size_t> row(b.size() + 1);
+    std::iota(row.begin(), row.end(), size_t{0});
+    for (size_t i = 1; i <= a.size(); i++) {
+        size_t diagonal = row[0];
+        row[0] = i;
+        for (size_t j = 1; j <= b.size(); j++) {
+            const size_t above = row[j];
+            const size_t replaced = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
+            row[j] = std::min({above + 1, row[j - 1] + 1, replaced});
+            diagonal = above;
+        }
+    }
+    return row[b.size()];
+}
+
+template <typename... Values>
+std::string formatted(const char *format, Values... values)
+{
+    std::array<char, 64> buffer{};
+    const int length = std::snprintf(buffer.data(), buffer.size(), format, values...);
+    return {buffer.data(), static_cast<size_t>(std::max(length, 0))};
+}
+
+} // namespace
+
+std::string_view trim(std::string_view text)
+{
+    const size_t first = text.find_first_not_of(blanks);
+    if (first == std::string_view::npos) {
+        return {};
+    }
+    return text.substr(first, text.find_last_not_of(blanks) - first + 1);
+}
+
+std::vector<std::string_view> split(std::string_view text, char separator)
+{
+    std::vector<std::string_view> pieces;
+    size_t start = 0;
+    for (size_t end = 0; (end = text.find(separator, start)) != std::string_view::npos;
+         start = end + 1) {
+        pieces.push_back(text.substr(start, end - start));
+    }
+    pieces.push_back(text.substr(start));
+    return pieces;
+}
+
+std::string join(std::span<const std::string> items, std::string_view separator)
+{
+    std::string joined;
+    for (const std::string &item : items) {
+        if (&item != &items.front()) {
+            joined += separator;
+        }
+        joined += item;
+    }
+    return joined;
+}
+
+std::optional<int64_t> parse_integer(std::string_view text, int64_t low, int64_t high)
+{
+    int64_t value = 0;
+    const auto [end, error] =
+        std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error != std::errc() || end != text.data() + text.size() || value < low ||
+        value > high) {
+        return std::nullopt;
+    }
+    return value;
+}
+
+int64_t require_integer(std::string_view text, int64_t low, int64_t high,
+                        std::string_view what)
+{
+    const auto value = parse_integer(text, low, high);
+    if (!value) {
+        throw Error(ExitStatus::BadData,
+                    std::string(what) + ": expected a whole number from " +
+                        std::to_string(low) + " to " + std::to_string(high) + ", got '" +
+                        printable(text) + "'");
+    }
+    return *value;
+}
+
+std::optional<double> parse_decimal(std::string_view text)
+{
+    double value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(),
+                                              value, std::chars_format::fixed);
+    if (error != std::errc() || end != text.data() + text.size() ||
+        !(value >= 0 && value < 1e9)) {
+        return std::nullopt;
+    }
+    return value;
+}
+
+std::optional<std::chrono::milliseconds> parse_duration(std::string_view text)
+{
+    struct Unit
+    {
+        std::string_view name;
+        double milliseconds;
+    };
+    static constexpr Unit units[] = {{"ms", 1},       {"s", 1000},      {"m", 60'000},
+                                     {"h", 3600'000}, {"d", 86400'000}, {"", 1000}};
+    const size_t digits_end = text.find_last_of("0123456789.");
+    if (digits_end == std::string_view::npos) {
+        return std::nullopt;
+    }
+    const auto number = parse_decimal(text.substr(0, digits_end + 1));
+    const std::string_view unit_name = text.substr(digits_end + 1);
+    const auto *unit = std::find_if(std::begin(units), std::end(units),
+                                    [&](const Unit &u) { return u.name == unit_name; });
+    if (!number || unit == std::end(units) ||
+        *number * unit->milliseconds > longest_duration_ms) {
+        return std::nullopt;
+    }
+    return std::chrono::milliseconds(static_cast<int64_t>(*number * unit->milliseconds));
+}
+
+std::string format_duration(std::chrono::milliseconds length)
+{
+    const int64_t ms = length.count();
+    const int64_t s = ms / 1000;
+    if (ms < 1000) {
+        return formatted("%ldms", static_cast<long>(ms));
+    }
+    if (s < 60) {
+        return formatted("%lds", static_cast<long>(s));
+    }
+    if (s < 3600) {
+        return formatted("%ldm%02lds", static_cast<long>(s / 60),
+                         static_cast<long>(s % 60));
+    }
+    if (s < 86400) {
+        return formatted("%ldh%02ldm", static_cast<long>(s / 3600),
+                         static_cast<long>(s / 60 % 60));
+    }
+    return formatted("%ldd%02ldh", static_cast<long>(s / 86400),
+                     static_cast<long>(s / 3600 % 24));
+}
+
+std::string format_count(int64_t count)
+{
+    if (count < 1000) {
+        return std::to_string(count);
+    }
+    if (count < 1'000'000) {
+        return formatted("%.1fk", static_cast<double>(count) / 1e3);
+    }
+    return formatted("%.1fM", static_cast<double>(count) / 1e6);
+}
+
+bool is_identifier(std::string_view text)
+{
+    return !text.empty() && text.size() <= 128 && is_alphanumeric(text.front()) &&
+           std::all_of(text.begin(), text.end(), [](char c) {
+               return is_alphanumeric(c) || c == '.' || c == '_' || c == '-';
+           });
+}
+
+std::string printable(std::string_view text, size_t limit)
+{
+    std::string shown;
+    for (const char c : text.substr(0, limit)) {
+        const auto byte = static_cast<unsigned char>(c);
+        if (byte < 32 || byte > 126 || c == '\\') {
+            shown += formatted("\\x%02x", static_cast<unsigned>(byte));
+        } else {
+            shown += c;
+        }
+    }
+    if (text.size() > limit) {
+        shown += "...";
+    }
+    return shown;
+}
+
+std::optional<std::string_view> nearest(std::string_view word,
+                                        std::span<const std::string_view> candidates)
+{
+    std::optional<std::string_view> best;
+    size_t best_distance = 0;
+    for (const std::string_view candidate : candidates) {
+        const size_t distance = edit_distance(word, candidate);
+        const size_t allowed =
+            std::max<size_t>(1, std::max(word.size(), candidate.size()) / 3);
+        if (distance <= allowed && (!best || distance < best_distance)) {
+            best = candidate;
+            best_distance = distance;
+        }
+    }
+    return best;
+}
+
+} // namespace ap

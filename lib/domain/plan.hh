@@ -1,0 +1,145 @@
+#pragma once
+
+#include "base/error.hh"
+#include "wrap/json.hh"
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace ap {
+
+/// A command of a plan: an argument vector, or a shell string that is run by `sh -c`.
+struct PlanCommand
+{
+    std::vector<std::string> argv; ///< ready to execute; {"sh", "-c", TEXT} for a string
+    bool is_shell = false;
+};
+
+/// How the usage of a phase's command is read and, with a gateway, how it is pointed
+/// there.
+enum class Agent {
+    None,     ///< usage comes through AUTOPACK_USAGE_FIFO or ap-budget report only
+    Claude,   ///< claude -p --output-format json|stream-json on stdout
+    Codex,    ///< codex exec --json on stdout
+    Opencode, ///< opencode run --format json on stdout
+    Custom,   ///< JSON lines {"usage": {...}} on stdout, fields as for ap-budget report
+};
+
+std::string_view agent_name(Agent agent);
+
+/// Waits between attempts: first * factor^(n-1), at most longest, each time shortened by
+/// a random part of up to `jitter` (0 to 1) of it.
+struct Backoff
+{
+    std::chrono::milliseconds first{1000};
+    std::chrono::milliseconds longest{60000};
+    double factor = 2.0;
+    double jitter = 0.5;
+};
+
+/// One phase as a plan gives it, with the defaults filled in.
+struct PhaseSpec
+{
+    std::string id;
+    std::string name; ///< the id if the plan has none
+    std::string type = "implementation";
+    PlanCommand command;
+    Agent agent = Agent::None;
+    std::vector<PlanCommand> checks; ///< "check": one command or several
+    std::string cwd; ///< relative to the database's directory; empty: there
+    std::map<std::string, std::string> env;
+    std::vector<std::string> pass_env;     ///< provider keys the command may inherit
+    std::optional<std::string> stdin_text; ///< "stdin": "text"
+    std::optional<std::string> stdin_file; ///< "stdin": {"file": PATH}, relative to cwd
+    std::vector<std::string> depends_on;
+    std::vector<std::string> outputs; ///< files that must exist afterwards, under cwd
+    std::string breaker;              ///< circuit breaker that guards it; empty for none
+    std::optional<int64_t> token_cap; ///< tokens; none: default by type
+    std::optional<int64_t> cost_cap_microusd; ///< "cost_cap_usd" in millionths
+    std::chrono::milliseconds timeout{std::chrono::hours(1)}; ///< one attempt, wall clock
+    std::optional<std::chrono::milliseconds> idle_timeout;    ///< none: no limit
+    std::chrono::milliseconds grace{5000};                    ///< TERM to KILL
+    int max_attempts = 1;
+    int max_interruptions = 25; ///< attempts lost to crashes before the phase fails
+    Backoff backoff;
+};
+
+/// One tier: its phases start when all phases of the tiers before it are complete.
+struct TierSpec
+{
+    std::string id;
+    std::string name;
+    std::vector<PhaseSpec> phases;
+};
+
+/// A valid plan.
+struct Plan
+{
+    std::string run_id;
+    std::string goal;
+    std::optional<int64_t> token_cap;
+    std::optional<int64_t> cost_cap_microusd;
+    std::vector<TierSpec> tiers;
+};
+
+/// All the faults of a plan. what() has one line for each, in the order of the text:
+/// "SOURCE:LINE: POINTER: expected ..., got ...".
+class PlanError : public Error
+{
+public:
+    struct Fault
+    {
+        int line;            ///< counts from 1
+        std::string pointer; ///< RFC 6901, "/tiers/0/phases/2/timeout"
+        std::string message;
+    };
+
+    PlanError(std::string_view source, std::vector<Fault> faults);
+
+    const std::vector<Fault> &faults() const noexcept { return faults_; }
+
+private:
+    std::vector<Fault> faults_;
+};
+
+/// Reads a plan (ap-plan(5)). `source` names it in messages. Throws Error(BadData) for
+/// text that is not JSON, PlanError for a plan with faults (unknown members, wrong types
+/// or ranges, duplicate ids, unknown or circular dependencies, dependencies on later
+/// tiers).
+Plan parse_plan(std::string_view text, std::string_view source);
+
+/// A phase as JSON in the plan's own terms with every default written out; what
+/// phases.spec holds.
+Json phase_spec_to_json(const PhaseSpec &phase);
+
+/// The reverse; throws Error(BadData) naming the phase if the text is not what
+/// phase_spec_to_json wrote.
+PhaseSpec phase_spec_from_json(std::string_view text);
+
+/// The token caps a run starts with, from the environment.
+struct TokenCaps
+{
+    int64_t run = 5'000'000;
+    bool run_is_set = false; ///< AUTOPACK_RUN_TOKEN_CAP was given
+    int64_t phase = 500'000;
+    std::map<std::string, double, std::less<>> multipliers{{"research", 1.5},
+                                                           {"implementation", 1.0},
+                                                           {"verification", 0.5},
+                                                           {"audit", 0.3}};
+
+    /// `phase` times the multiplier of `type` (1.0 for a type without one), rounded down.
+    int64_t phase_cap(std::string_view type) const;
+};
+
+/// Reads AUTOPACK_RUN_TOKEN_CAP, AUTOPACK_PHASE_TOKEN_CAP and
+/// AUTOPACK_PHASE_TOKEN_MULTIPLIERS ("research:1.5,audit:0.3"; types it does not name
+/// keep their default). Throws Error(Config) naming variable and value if one is
+/// malformed.
+TokenCaps token_caps_from_environment();
+
+} // namespace ap

@@ -1,0 +1,80 @@
+#pragma once
+
+#include "sys/fd.hh"
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <sys/types.h>
+#include <vector>
+
+namespace ap {
+
+/// A command to run under a Keeper.
+struct KeptCommand
+{
+    std::vector<std::string> argv;         ///< looked up in PATH of `environment`
+    std::vector<std::string> environment;  ///< whole environment, "NAME=value"
+    std::string directory;                 ///< working directory; must exist
+    Fd standard_input;                     ///< none: /dev/null
+    Fd standard_output;                    ///< write end; required
+    Fd standard_error;                     ///< write end; required
+    std::chrono::milliseconds grace{5000}; ///< between TERM and KILL
+};
+
+/// How a kept command ended.
+struct KeptResult
+{
+    std::optional<int> exit_code; ///< it exited
+    std::optional<int> signal;    ///< it was killed by a signal
+    int exec_errno = 0;           ///< it could not be started: exec or chdir failed
+    bool told_to_end = false;     ///< the keeper was sent SIGTERM (by the caller or not)
+    bool keeper_lost = false;     ///< the keeper itself died; what it kept was ended here
+    int64_t cpu_ms = 0;           ///< of the command and what it waited for
+    int64_t max_rss_kib = 0;
+};
+
+/// A small process between an executor and one command, forked from the executor. It is
+/// the command's subreaper, so every process the command leaves, double forks and new
+/// sessions included, becomes its child; when the command has ended it ends them all
+/// (TERM, after `grace` KILL, repeated until none is left) and only then reports. If the
+/// executor dies, PR_SET_PDEATHSIG tells the keeper to do the same. The command runs in a
+/// session and process group of its own, without a controlling terminal, with default
+/// signal dispositions and an empty mask. The executor must be single-threaded and itself
+/// a subreaper (become_subreaper), which covers a keeper that is killed.
+class Keeper
+{
+public:
+    /// Forks keeper and command; throws SystemError if the fork fails. The descriptors in
+    /// `command` are closed in the caller.
+    explicit Keeper(KeptCommand command);
+    Keeper(Keeper &&) noexcept = default;
+    Keeper &operator=(Keeper &&) noexcept = default;
+    Keeper(const Keeper &) = delete;
+    Keeper &operator=(const Keeper &) = delete;
+
+    /// Kills (at once) and reaps what still runs.
+    ~Keeper();
+
+    /// Readable when the result is there or the keeper is dead: then call finish().
+    int fd() const noexcept { return report_.get(); }
+    pid_t pid() const noexcept { return pid_; }
+
+    /// Ends the command and all it started: TERM now, KILL after the grace period.
+    void terminate() noexcept;
+
+    /// Ends them with KILL now.
+    void kill() noexcept;
+
+    /// Waits for the report and reaps the keeper.
+    KeptResult finish();
+
+private:
+    Fd report_;
+    pid_t pid_ = -1;
+};
+
+/// Makes this process adopt the orphans among its descendants (PR_SET_CHILD_SUBREAPER).
+void become_subreaper();
+
+} // namespace ap

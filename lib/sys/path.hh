@@ -1,0 +1,41 @@
+#pragma once
+
+#include "sys/fd.hh"
+
+#include <string>
+#include <string_view>
+
+namespace ap {
+
+/// `directory`/`name`, or `name` alone if it is absolute or `directory` is empty.
+std::string join_path(std::string_view directory, std::string_view name);
+
+/// The part of `path` before its last slash: "." without one, "/" for the root.
+std::string parent_path(std::string_view path);
+
+/// `path` made absolute against the working directory, without "." and "//" pieces. Links
+/// are not resolved and the file need not exist.
+std::string absolute_path(std::string_view path);
+
+/// Whether something of any kind is at `path` (links followed).
+bool path_exists(const std::string &path);
+
+/// Makes `path` and the directories above it, with `mode` less the umask; those that
+/// exist are left as they are.
+void make_directories(const std::string &path, mode_t mode = 0777);
+
+/// The whole of the file at `path`, at most `limit` bytes; "-" is standard input.
+std::string read_file(const std::string &path, size_t limit);
+
+/// Puts `data` at `path` so that a reader, or a crash at any moment, finds the old file
+/// or the new one whole: temporary name, fsync, rename, fsync of the directory.
+void write_file_atomically(const std::string &path, std::string_view data,
+                           mode_t mode = 0666);
+
+/// Removes `path` and all below it without following links; nothing there is no error.
+void remove_tree(const std::string &path);
+
+/// Removes the file at `path`; nothing there is no error.
+void remove_file(const std::string &path);
+
+} // namespace ap

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <sys/types.h>
+#include <vector>
+
+namespace ap {
+
+/// Names one process for good: a pid alone is reused, with its start time and the boot it
+/// belongs to it is not.
+struct ProcessIdentity
+{
+    pid_t pid = 0;
+    int64_t started = 0; ///< clock ticks after boot, field 22 of /proc/PID/stat
+    std::string boot_id; ///< /proc/sys/kernel/random/boot_id
+
+    /// This process.
+    static ProcessIdentity self();
+};
+
+/// Whether that very process still runs (a zombie does not).
+bool is_alive(const ProcessIdentity &process);
+
+/// The start time of `pid` in clock ticks after boot; nothing if there is no such process
+/// or it is a zombie.
+std::optional<int64_t> process_start_time(pid_t pid);
+
+/// All living descendants of `root` (not itself, no zombies), parents before children.
+std::vector<pid_t> descendants_of(pid_t root);
+
+/// The living processes whose environment at their exec had the entry `entry`
+/// ("NAME=value"), with all their descendants and the other members of their sessions,
+/// without this process and its ancestors. Finds what a dead executor left behind.
+std::vector<pid_t> processes_with_environment(std::string_view entry);
+
+/// Sends TERM to `processes`, KILL to those left after `grace`, and waits until all are
+/// gone; true if they are, false if one outlived KILL by five seconds. Processes are
+/// pinned with pidfd_open before the first signal so that a reused pid is never hit.
+bool end_processes(const std::vector<pid_t> &processes, std::chrono::milliseconds grace);
+
+/// The path of this program's executable file's directory (where the sibling tools are).
+std::string program_directory();
+
+/// 64 lower-case hexadecimal digits of randomness (256 bits, getrandom(2)).
+std::string random_token();
+
+} // namespace ap
