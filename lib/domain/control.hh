@@ -3,7 +3,6 @@
 #include "base/clock.hh"
 #include "domain/state.hh"
 
-#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -36,9 +35,10 @@ struct Control
 /// Records a request durably, where every executor of the run finds it: stop and abort in
 /// runs.requested (abort overrides stop) and as a pending row of `controls`, pause and
 /// resume in runs.paused with a row that is applied at once, timeout as a pending row.
-/// `source` is "ap-ctl", "file", "fifo" or "signal". Returns the row's id. Throws
-/// Error(NoInput) if the run (or a timeout's phase) does not exist, Error(BadData) if the
-/// run has ended. Joins the caller's transaction or makes one.
+/// `source` is "ap-ctl", "file", "fifo" or "signal". Logs a control.requested event.
+/// Returns the row's id. Throws Error(NoInput) if the run (or a timeout's phase) does not
+/// exist, Error(BadData) if the run or that phase has ended, before anything is written.
+/// Joins the caller's transaction or makes one.
 int64_t submit_control(Sqlite &database, std::string_view run_id, ControlVerb verb,
                        std::string_view phase_id, std::string_view source,
                        const Clock &clock);
