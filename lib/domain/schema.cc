@@ -50,6 +50,7 @@ CREATE TABLE phases (
     reason TEXT,
     blockers INTEGER NOT NULL DEFAULT 0 CHECK (blockers >= 0),
     not_before INTEGER NOT NULL DEFAULT 0,
+    waits_from INTEGER NOT NULL DEFAULT 0,
     attempts_made INTEGER NOT NULL DEFAULT 0,
     failures INTEGER NOT NULL DEFAULT 0,
     interruptions INTEGER NOT NULL DEFAULT 0,
