@@ -24,14 +24,14 @@ void in_transaction(Sqlite &database, const Work &work)
 
 void finish_run_if_done(Sqlite &database, std::string_view run_id, UnixMs now)
 {
-    // An abort or a spent budget explains the end better than the failures it caused.
+    // A spent budget or an abort explains the end better than the failures it caused.
     database
         .prepare("UPDATE runs SET ended_at = ?2, status = CASE "
-                 "WHEN requested = 'abort' THEN 'DONE_ABORTED' "
                  "WHEN EXISTS (SELECT 1 FROM budgets b WHERE b.run_id = ?1 "
                  "  AND b.phase_id = '' AND (b.tokens_used > b.token_cap "
                  "    OR b.cost_used_microusd > b.cost_cap_microusd)) "
                  "  THEN 'DONE_FAILED_BUDGET_EXHAUSTED' "
+                 "WHEN requested = 'abort' THEN 'DONE_ABORTED' "
                  "WHEN failed_phases > 0 THEN 'DONE_FAILED' "
                  "ELSE 'DONE_SUCCESS' END, requested = NULL "
                  "WHERE run_id = ?1 AND open_phases = 0 AND status NOT LIKE 'DONE%'")

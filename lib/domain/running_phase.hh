@@ -1,0 +1,116 @@
+#pragma once
+
+#include "domain/lease.hh"
+#include "domain/state.hh"
+#include "domain/usage.hh"
+#include "sys/capped_log.hh"
+#include "sys/fifo.hh"
+#include "sys/keeper.hh"
+#include "sys/poll_loop.hh"
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace ap {
+
+/// A leased phase while it executes: its command, then its checks, one after the other,
+/// each under a Keeper. Captures their output into the attempt's directory, collects the
+/// usage they report, and watches their time. It never touches the database.
+class RunningPhase
+{
+public:
+    using Milliseconds = std::chrono::milliseconds;
+
+    /// Makes the attempt's directory and starts the command. What cannot be started ends
+    /// the attempt as failed; only faults of the executor's own (disk full, no
+    /// descriptors) throw. Output beyond `output_limit` bytes a file loses its middle.
+    RunningPhase(Lease lease, const StatePaths &paths, PollLoop &loop, const Clock &clock,
+                 int64_t output_limit);
+    ~RunningPhase();
+    RunningPhase(const RunningPhase &) = delete;
+    RunningPhase &operator=(const RunningPhase &) = delete;
+
+    const Lease &lease() const noexcept { return lease_; }
+
+    /// Ends it as `status` for `reason`: with TERM and after the grace period KILL, or
+    /// with KILL at once. The first call decides; a later one can only make it faster.
+    void end(AttemptStatus status, std::string reason, bool at_once);
+
+    /// Ends it if its time is up, and tells when to look again.
+    void check_time();
+    Milliseconds next_deadline() const;
+
+    /// The command has succeeded and checks are to run: the executor records that and
+    /// calls start_checks().
+    bool wants_checks() const noexcept { return stage_ == Stage::CommandDone; }
+    void start_checks();
+
+    /// Whether it has ended; then outcome() says how.
+    bool ended() const noexcept { return stage_ == Stage::Ended; }
+    const AttemptOutcome &outcome() const noexcept { return outcome_; }
+
+    /// Turns a success into a failure found after the end (a budget).
+    void fail(AttemptStatus status, std::string reason);
+
+    /// Usage reported since the last call, and malformed reports for the log.
+    struct Report
+    {
+        Usage usage;
+        std::string_view source;
+    };
+    std::vector<Report> take_usage();
+    std::vector<std::string> take_complaints();
+
+    Milliseconds elapsed() const;
+
+private:
+    enum class Stage { Command, CommandDone, Check, Ended };
+
+    struct Capture
+    {
+        Fd pipe;
+        std::unique_ptr<CappedLog> log;
+    };
+
+    void start_command();
+    void start(const PlanCommand &command, std::vector<std::string> environment,
+               Fd standard_input, const std::string &log_prefix);
+    Fd open_standard_input() const;
+    Fd open_capture(Capture &capture, const std::string &log_name);
+    bool read_capture(Capture &capture, bool is_command_stdout);
+    void drain(Capture &capture, bool is_command_stdout);
+    void close_capture(Capture &capture);
+    void read_usage_fifo();
+    void on_keeper();
+    void note_result(const KeptResult &result);
+    std::string missing_output() const;
+    std::string work_directory() const;
+    void finish(AttemptStatus status, std::string reason);
+
+    Lease lease_;
+    const StatePaths &paths_;
+    PollLoop &loop_;
+    const Clock &clock_;
+    int64_t output_limit_;
+    std::string directory_;
+    std::string usage_fifo_path_;
+    Stage stage_ = Stage::Command;
+    size_t check_ = 0;
+    std::unique_ptr<FifoReader> usage_fifo_;
+    std::unique_ptr<UsageReader> usage_reader_;
+    std::optional<Keeper> keeper_;
+    Capture standard_output_;
+    Capture standard_error_;
+    std::vector<Report> usage_;
+    std::vector<std::string> complaints_;
+    std::optional<AttemptStatus> ending_;
+    std::string ending_reason_;
+    AttemptOutcome outcome_;
+    Milliseconds started_;
+    Milliseconds last_output_;
+};
+
+} // namespace ap
