@@ -107,11 +107,16 @@ private:
     std::vector<Fault> faults_;
 };
 
-/// Reads a plan (ap-plan(5)). `source` names it in messages. Throws Error(BadData) for
+/// The most bytes a plan may have.
+inline constexpr size_t longest_plan = size_t{16} << 20;
+
+/// Reads a plan (ap-plan(5)). `source` names it in messages. `run_id` replaces the plan's
+/// own, which may then be missing. Throws Error(BadData) for
 /// text that is not JSON, PlanError for a plan with faults (unknown members, wrong types
 /// or ranges, duplicate ids, unknown or circular dependencies, dependencies on later
 /// tiers).
-Plan parse_plan(std::string_view text, std::string_view source);
+Plan parse_plan(std::string_view text, std::string_view source,
+                const std::optional<std::string> &run_id = std::nullopt);
 
 /// A phase as JSON in the plan's own terms with every default written out; what
 /// phases.spec holds.
