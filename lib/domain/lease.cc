@@ -327,7 +327,8 @@ void abort_run(Sqlite &database, std::string_view run_id, std::string_view reaso
             .prepare("UPDATE runs SET open_phases = 0, reason = ?2, "
                      "requested = coalesce(requested, 'abort'), failed_phases = "
                      "(SELECT count(*) FROM phases p WHERE p.run_id = ?1 "
-                     "AND p.status = 'FAILED') WHERE run_id = ?1")
+                     "AND p.status = 'FAILED') WHERE run_id = ?1 "
+                     "AND status NOT LIKE 'DONE%'")
             .bind_all(run_id, reason)
             .run();
         finish_run_if_done(database, run_id, now);
@@ -354,7 +355,8 @@ bool has_open_attempts(Sqlite &database, std::string_view run_id)
     return query.step();
 }
 
-std::optional<UnixMs> next_phase_due(Sqlite &database, std::string_view run_id)
+std::optional<UnixMs> next_phase_due(Sqlite &database, std::string_view run_id,
+                                     const Clock &clock)
 {
     Statement query =
         database.prepare("SELECT min(not_before) FROM phases INDEXED BY phases_ready "

@@ -109,8 +109,10 @@ RunStanding run_standing(Sqlite &database, std::string_view run_id);
 /// Whether the run has open attempts, of whatever executor.
 bool has_open_attempts(Sqlite &database, std::string_view run_id);
 
-/// When the first queued phase that only waits for its time may start; nothing if none.
-std::optional<UnixMs> next_phase_due(Sqlite &database, std::string_view run_id);
+/// When the first queued phase that only waits for its time may start (possibly in the
+/// past); nothing if there is none.
+std::optional<UnixMs> next_phase_due(Sqlite &database, std::string_view run_id,
+                                     const Clock &clock);
 
 /// The wait before the attempt after `failures` failures (1 or more).
 std::chrono::milliseconds backoff_wait(const Backoff &backoff, int64_t failures,

@@ -1,0 +1,516 @@
+#include "domain/executor.hh"
+
+#include "base/text.hh"
+#include "domain/attempt_result.hh"
+#include "domain/breaker.hh"
+#include "domain/integrity.hh"
+#include "sys/path.hh"
+#include "sys/process.hh"
+
+#include <algorithm>
+
+namespace ap {
+
+namespace {
+
+using namespace std::chrono_literals;
+using Milliseconds = std::chrono::milliseconds;
+
+// How often an executor looks into the database without having been woken: changes made
+// by people with the sqlite3 shell, budgets, and executors that died beside it.
+constexpr Milliseconds look_interval = 1s;
+
+// The same while it has nothing to do but to wait for phases of other executors.
+constexpr Milliseconds idle_look_interval = 100ms;
+
+constexpr auto touch_interval = 10s;
+
+// A forced-open breaker names no time; ask again after this.
+constexpr auto forced_open_wait = 5s;
+
+} // namespace
+
+Executor::Executor(State &state, ExecutorOptions options, ExecutorObserver &observer,
+                   const Clock &clock)
+    : state_(state)
+    , database_(state.database())
+    , options_(std::move(options))
+    , observer_(observer)
+    , clock_(clock)
+    , random_(std::random_device{}())
+{
+}
+
+ExitStatus Executor::run()
+{
+    const RunStanding before = run_standing(database_, options_.run_id);
+    if (before.ended()) {
+        say({.kind = "run.ended",
+             .status = before.status,
+             .message = "had ended before"});
+        return exit_status(before);
+    }
+    start();
+    while (true) {
+        turn();
+        if (is_finished()) {
+            break;
+        }
+        wait();
+    }
+    conclude();
+    const RunStanding after = run_standing(database_, options_.run_id);
+    say({.kind = "run.ended", .status = after.status, .message = abort_reason_});
+    return exit_status(after);
+}
+
+void Executor::start()
+{
+    become_subreaper();
+    const std::string directory = state_.paths().run_directory(options_.run_id);
+    make_directories(directory, 0700);
+    log_ = std::make_unique<CappedLog>(join_path(directory, "executor.log"),
+                                       options_.output_limit);
+    watch();
+    // What was asked for before this executor started is taken first: a timeout written
+    // for a phase that a dead executor left must meet that phase before it is requeued.
+    control_files_->take();
+    recover();
+    register_executor();
+    say({.kind = "run.started"});
+    obey();
+}
+
+void Executor::watch()
+{
+    const std::string &run_id = options_.run_id;
+    signals_ = std::make_unique<SignalFd>(
+        std::initializer_list<int>{SIGTERM, SIGINT, SIGUSR1, SIGHUP, SIGCHLD});
+    control_watch_ = std::make_unique<DirectoryWatch>(state_.paths().runs);
+    wake_watch_ = std::make_unique<DirectoryWatch>(state_.paths().run_directory(run_id));
+    control_fifo_ =
+        std::make_unique<FifoReader>(control_fifo_path(state_.paths(), run_id));
+    control_files_ = std::make_unique<ControlFiles>(state_, run_id, clock_);
+    loop_.add(signals_->fd(), [this] { on_signal(); });
+    loop_.add(control_fifo_->fd(), [this] { on_control_fifo(); });
+    loop_.add(control_watch_->fd(), [this] {
+        const std::vector<std::string> names = control_watch_->changed();
+        const bool ours = std::any_of(names.begin(), names.end(), [](const auto &name) {
+            return name == "*" || ControlFiles::is_control_file(name);
+        });
+        if (ours && control_files_->take()) {
+            wake_executors(state_.paths(), options_.run_id);
+            obey();
+        }
+    });
+    loop_.add(wake_watch_->fd(), [this] {
+        const std::vector<std::string> names = wake_watch_->changed();
+        if (std::any_of(names.begin(), names.end(), [](const auto &name) {
+                return name == ".wake" || name == "*";
+            })) {
+            obey();
+        }
+    });
+}
+
+void Executor::recover()
+{
+    forget_dead_processes(state_, options_.run_id);
+    results_to_write_ = attempts_without_result(database_, options_.run_id);
+}
+
+void Executor::register_executor()
+{
+    const ProcessIdentity self = ProcessIdentity::self();
+    const UnixMs now = clock_.now();
+    Transaction transaction(database_);
+    database_
+        .prepare("INSERT INTO executors (run_id, pid, pid_started, boot_id, jobs, "
+                 "started_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)")
+        .bind_all(options_.run_id, int64_t{self.pid}, self.started, self.boot_id,
+                  options_.jobs, now)
+        .run();
+    executor_id_ = database_.last_insert_id();
+    database_
+        .prepare("UPDATE runs SET status = 'EXECUTING', reason = NULL, "
+                 "started_at = coalesce(started_at, ?2) "
+                 "WHERE run_id = ?1 AND status IN ('QUEUED', 'STOPPED')")
+        .bind_all(options_.run_id, now)
+        .run();
+    transaction.commit();
+}
+
+// The last executor to leave settles what the run is: a stop is over once it is obeyed.
+void Executor::conclude()
+{
+    if (aborting_ && !has_open_attempts(database_, options_.run_id)) {
+        abort_run(database_, options_.run_id, abort_reason_, clock_);
+    }
+    write_results();
+    Transaction transaction(database_);
+    for (const int64_t attempt : std::exchange(results_written_, {})) {
+        mark_result_written(database_, attempt);
+    }
+    database_
+        .prepare("UPDATE executors SET ended_at = ?2, outcome = ?3 "
+                 "WHERE executor_id = ?1")
+        .bind_all(executor_id_, clock_.now(),
+                  aborting_ ? "aborted" : (stopping_ ? "stopped" : "done"))
+        .run();
+    database_
+        .prepare("UPDATE runs SET status = 'STOPPED', requested = NULL, reason = ?2 "
+                 "WHERE run_id = ?1 AND status = 'EXECUTING' AND NOT EXISTS "
+                 "(SELECT 1 FROM executors WHERE run_id = ?1 AND ended_at IS NULL)")
+        .bind_all(options_.run_id, failed_ ? "a phase failed" : "stopped on request")
+        .run();
+    transaction.commit();
+    wake_executors(state_.paths(), options_.run_id);
+}
+
+ExitStatus Executor::exit_status(const RunStanding &standing) const
+{
+    if (standing.status == "DONE_SUCCESS") {
+        return ExitStatus::Done;
+    }
+    if (standing.status == "DONE_FAILED_BUDGET_EXHAUSTED") {
+        return ExitStatus::BudgetExhausted;
+    }
+    if (standing.status == "DONE_ABORTED") {
+        return ExitStatus::Aborted;
+    }
+    if (standing.status == "DONE_FAILED" || failed_) {
+        return ExitStatus::Failed;
+    }
+    return options_.once ? ExitStatus::Done : ExitStatus::Stopped;
+}
+
+// One round: everything that has happened since the last is committed together with the
+// leases that follow from it, and only then acted upon.
+void Executor::turn()
+{
+    for (const auto &phase : running_) {
+        phase->check_time();
+        for (const std::string &complaint : phase->take_complaints()) {
+            say({.kind = "warning",
+                 .phase_id = phase->lease().phase.id,
+                 .message = complaint});
+        }
+    }
+    start_waiting_checks();
+    if (has_something_to_record() || may_lease()) {
+        record_turn();
+        check_budgets();
+        start_leased();
+        write_results();
+    }
+}
+
+bool Executor::has_something_to_record() const
+{
+    return std::any_of(running_.begin(), running_.end(), [](const auto &phase) {
+        return phase->ended() || phase->has_usage();
+    });
+}
+
+bool Executor::may_lease() const
+{
+    return look_for_phases_ && !stopping_ && !aborting_ && !paused_ &&
+           running_.size() < static_cast<size_t>(options_.jobs);
+}
+
+void Executor::record_turn()
+{
+    Transaction transaction(database_);
+    for (const int64_t attempt : std::exchange(results_written_, {})) {
+        mark_result_written(database_, attempt);
+    }
+    for (const auto &phase : running_) {
+        record_usage_of(*phase);
+    }
+    for (const auto &phase : running_) {
+        if (phase->ended()) {
+            finish_phase_of(*phase);
+        }
+    }
+    std::erase_if(running_, [](const auto &phase) { return phase->ended(); });
+    lease_phases();
+    transaction.commit();
+    for (ExecutorEvent &event : std::exchange(uncommitted_events_, {})) {
+        say(std::move(event));
+    }
+}
+
+void Executor::record_usage_of(RunningPhase &phase)
+{
+    const Lease &lease = phase.lease();
+    for (const RunningPhase::Report &report : phase.take_usage()) {
+        record_usage(database_,
+                     {lease.run_id, lease.phase.id, lease.number, report.source, {}},
+                     report.usage, clock_);
+    }
+    if (!phase.ended() || phase.outcome().status == AttemptStatus::BudgetExhausted) {
+        return;
+    }
+    // What a phase reports with its last breath counts as much as what it reported
+    // before.
+    const Budget budget = show_budget(database_, lease.run_id, lease.phase.id);
+    if (budget.exceeded()) {
+        end_over_budget(phase, budget);
+    }
+}
+
+void Executor::finish_phase_of(RunningPhase &phase)
+{
+    std::uniform_real_distribution<double> spread(0.0, 1.0);
+    const PhaseVerdict verdict = finish_attempt(database_, phase.lease(), phase.outcome(),
+                                                spread(random_), clock_);
+    report_to_breaker(phase);
+    results_to_write_.push_back(phase.lease().attempt_id);
+    look_for_phases_ = true;
+    report_end(phase, verdict);
+    const bool failed = verdict.status == "FAILED" && !aborting_;
+    if (failed && options_.stop_on_first_failure) {
+        failed_ = true;
+        stopping_ = true;
+    }
+    failed_ = failed_ || (options_.once && verdict.status != "COMPLETE");
+}
+
+void Executor::report_end(const RunningPhase &phase, const PhaseVerdict &verdict)
+{
+    const Lease &lease = phase.lease();
+    std::string message = phase.outcome().reason;
+    if (verdict.retry_at) {
+        const Milliseconds wait(std::max<int64_t>(0, *verdict.retry_at - clock_.now()));
+        message += "; again in " + format_duration(wait);
+    }
+    uncommitted_events_.push_back(
+        {.kind = verdict.status == "QUEUED" ? "phase.retry" : "phase.ended",
+         .phase_id = lease.phase.id,
+         .attempt = lease.number,
+         .status = std::string(attempt_status_name(phase.outcome().status)),
+         .message = message,
+         .elapsed = Milliseconds(phase.outcome().duration_ms),
+         .tokens = show_budget(database_, lease.run_id, lease.phase.id).tokens_used});
+}
+
+void Executor::lease_phases()
+{
+    while (may_lease() &&
+           running_.size() + leased_.size() < static_cast<size_t>(options_.jobs)) {
+        if (options_.once && attempts_started_ > 0) {
+            stopping_ = true;
+            return;
+        }
+        std::optional<Lease> lease =
+            lease_next_phase(database_, options_.run_id, executor_id_, clock_);
+        if (!lease) {
+            look_for_phases_ = false;
+            return;
+        }
+        if (const auto wait = breaker_wait(*lease)) {
+            return_lease(database_, *lease, clock_.now() + wait->count(),
+                         "breaker " + lease->phase.breaker + " is open", clock_);
+            continue;
+        }
+        attempts_started_++;
+        leased_.push_back(std::move(*lease));
+    }
+}
+
+// Asks the phase's breaker: nothing if it may start, else how long to wait.
+std::optional<Executor::Milliseconds> Executor::breaker_wait(Lease &lease)
+{
+    if (lease.phase.breaker.empty()) {
+        return std::nullopt;
+    }
+    const BreakerPermit permit = Breakers(database_, clock_).allow(lease.phase.breaker);
+    if (permit.allowed) {
+        probes_.emplace_back(lease.attempt_id, permit.probe_id);
+        return std::nullopt;
+    }
+    const Milliseconds wait = permit.retry_at
+                                  ? Milliseconds(*permit.retry_at - clock_.now())
+                                  : forced_open_wait;
+    return std::max<Milliseconds>(wait, 100ms);
+}
+
+void Executor::report_to_breaker(const RunningPhase &phase)
+{
+    const std::string &name = phase.lease().phase.breaker;
+    if (name.empty()) {
+        return;
+    }
+    const auto entry =
+        std::find_if(probes_.begin(), probes_.end(), [&](const auto &probe) {
+            return probe.first == phase.lease().attempt_id;
+        });
+    const std::optional<int64_t> probe =
+        entry == probes_.end() ? std::nullopt : entry->second;
+    if (entry != probes_.end()) {
+        probes_.erase(entry);
+    }
+    Breakers breakers(database_, clock_);
+    const AttemptOutcome &outcome = phase.outcome();
+    switch (outcome.status) {
+    case AttemptStatus::Succeeded:
+        breakers.success(name, outcome.duration_ms, probe);
+        break;
+    case AttemptStatus::Failed:
+    case AttemptStatus::TimedOut:
+    case AttemptStatus::IdleTimedOut:
+        breakers.failure(name, outcome.reason, outcome.duration_ms, probe);
+        break;
+    case AttemptStatus::BudgetExhausted:
+    case AttemptStatus::Aborted:
+    case AttemptStatus::Interrupted:
+        breakers.cancel(name, probe);
+        break;
+    }
+}
+
+void Executor::start_leased()
+{
+    for (Lease &lease : std::exchange(leased_, {})) {
+        say({.kind = "phase.started",
+             .phase_id = lease.phase.id,
+             .attempt = lease.number});
+        running_.push_back(std::make_unique<RunningPhase>(
+            std::move(lease), state_.paths(), loop_, clock_, options_.output_limit));
+    }
+}
+
+void Executor::start_waiting_checks()
+{
+    for (const auto &phase : running_) {
+        if (!phase->wants_checks()) {
+            continue;
+        }
+        begin_checks(database_, phase->lease());
+        say({.kind = "phase.checks",
+             .phase_id = phase->lease().phase.id,
+             .attempt = phase->lease().number});
+        phase->start_checks();
+    }
+}
+
+void Executor::write_results()
+{
+    for (const int64_t attempt : std::exchange(results_to_write_, {})) {
+        write_attempt_result(state_, attempt);
+        results_written_.push_back(attempt);
+    }
+}
+
+bool Executor::is_finished()
+{
+    if (!running_.empty()) {
+        return false;
+    }
+    if (stopping_ || aborting_) {
+        return true;
+    }
+    return run_standing(database_, options_.run_id).ended();
+}
+
+void Executor::wait()
+{
+    look_for_due_phase();
+    loop_.run_once(wait_time());
+    const Milliseconds now = clock_.monotonic();
+    if (now - looked_at_ >= (running_.empty() ? idle_look_interval : look_interval)) {
+        looked_at_ = now;
+        look_after_state();
+    }
+    refresh_display();
+}
+
+// Notes when a phase that only waits for its time may start, if one could be started.
+void Executor::look_for_due_phase()
+{
+    const bool wanted = !look_for_phases_ && !stopping_ && !aborting_ && !paused_ &&
+                        running_.size() < static_cast<size_t>(options_.jobs);
+    next_due_ =
+        wanted ? next_phase_due(database_, options_.run_id, clock_) : std::nullopt;
+    look_for_phases_ = look_for_phases_ || (next_due_ && *next_due_ <= clock_.now());
+}
+
+Executor::Milliseconds Executor::wait_time() const
+{
+    if (may_lease()) {
+        return 0ms;
+    }
+    const Milliseconds now = clock_.monotonic();
+    Milliseconds wait = running_.empty() ? idle_look_interval : look_interval;
+    for (const auto &phase : running_) {
+        if (phase->ended() || phase->wants_checks()) {
+            return 0ms;
+        }
+        wait = std::min(wait, phase->next_deadline() - now);
+    }
+    if (const auto interval = observer_.refresh_interval()) {
+        wait = std::min(wait, *interval);
+    }
+    if (next_due_) {
+        wait = std::min(wait, Milliseconds(*next_due_ - clock_.now()));
+    }
+    return std::max(wait, 0ms);
+}
+
+// What other processes did to the run, and whether one of them died.
+void Executor::look_after_state()
+{
+    const Milliseconds now = clock_.monotonic();
+    if (now - touched_at_ >= touch_interval) {
+        touched_at_ = now;
+        state_.touch();
+    }
+    if (running_.empty() && has_open_attempts(database_, options_.run_id)) {
+        forget_dead_processes(state_, options_.run_id);
+    }
+    const int64_t version = database_.query_integer("PRAGMA data_version");
+    if (std::exchange(data_version_, version) != version) {
+        obey();
+    }
+}
+
+void Executor::refresh_display()
+{
+    const auto interval = observer_.refresh_interval();
+    const Milliseconds now = clock_.monotonic();
+    if (!interval || now - refreshed_at_ < *interval) {
+        return;
+    }
+    refreshed_at_ = now;
+    std::vector<ExecutorPhaseView> views;
+    for (const auto &phase : running_) {
+        const Lease &lease = phase->lease();
+        const Budget budget = show_budget(database_, lease.run_id, lease.phase.id);
+        views.push_back({lease.phase.id, lease.number, phase->is_checking(),
+                         phase->elapsed(), budget.tokens_used, budget.token_cap});
+    }
+    observer_.refresh(views);
+}
+
+void Executor::say(ExecutorEvent event)
+{
+    if (log_) {
+        std::string line = format_rfc3339(clock_.now()) + " " + event.kind;
+        if (!event.phase_id.empty()) {
+            line += " phase " + event.phase_id;
+        }
+        if (event.attempt > 0) {
+            line += " attempt " + std::to_string(event.attempt);
+        }
+        if (!event.status.empty()) {
+            line += " " + event.status;
+        }
+        if (!event.message.empty()) {
+            line += ": " + printable(event.message, 2000);
+        }
+        log_->append(line + "\n");
+    }
+    observer_.event(event);
+}
+
+} // namespace ap

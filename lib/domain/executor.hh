@@ -1,0 +1,173 @@
+#pragma once
+
+#include "base/exit_status.hh"
+#include "domain/control.hh"
+#include "domain/lease.hh"
+#include "domain/running_phase.hh"
+#include "domain/state.hh"
+#include "sys/capped_log.hh"
+#include "sys/fifo.hh"
+#include "sys/poll_loop.hh"
+#include "sys/signals.hh"
+#include "sys/watch.hh"
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <random>
+#include <string>
+#include <vector>
+
+namespace ap {
+
+/// One thing that happened, for people and scripts to follow.
+struct ExecutorEvent
+{
+    std::string kind; ///< run.started, phase.started, phase.checks, phase.ended,
+                      ///< phase.retry, warning, note, run.ended
+    std::string phase_id{};
+    int64_t attempt = 0;
+    std::string status{}; ///< of the attempt or run
+    std::string message{};
+    std::chrono::milliseconds elapsed{0};
+    int64_t tokens = 0;
+};
+
+/// A phase under way, for a live display.
+struct ExecutorPhaseView
+{
+    std::string phase_id;
+    int64_t attempt = 0;
+    bool checking = false;
+    std::chrono::milliseconds elapsed{0};
+    int64_t tokens = 0;
+    int64_t token_cap = 0;
+};
+
+/// Where an executor reports to.
+class ExecutorObserver
+{
+public:
+    virtual ~ExecutorObserver() = default;
+    virtual void event(const ExecutorEvent &event) = 0;
+
+    /// How often refresh() is wanted; nothing: never.
+    virtual std::optional<std::chrono::milliseconds> refresh_interval() const
+    {
+        return std::nullopt;
+    }
+    virtual void refresh(const std::vector<ExecutorPhaseView> &) {}
+
+    /// SIGUSR1 asked for the status.
+    virtual void status(const std::string &) {}
+};
+
+struct ExecutorOptions
+{
+    std::string run_id;
+    int jobs = 1;
+    bool stop_on_first_failure = false;
+    bool once = false;               ///< at most one attempt, then stop
+    int64_t output_limit = 16 << 20; ///< bytes kept of each output file and of the log
+
+    /// SIGHUP: reads the configuration again and changes what may change while running.
+    std::function<void(ExecutorOptions &)> reload;
+};
+
+/// Executes a run until it has ended or it is told to stop. One thread; single use. Any
+/// number of executors may share a run: the leases in the database keep them apart.
+///
+/// Every change of state is committed before what follows from it is done: a lease before
+/// its process starts, an end before its result file is written. What ends and what
+/// begins at the same moment share one commit.
+class Executor
+{
+public:
+    Executor(State &state, ExecutorOptions options, ExecutorObserver &observer,
+             const Clock &clock);
+
+    /// Done, Failed, BudgetExhausted, Stopped or Aborted. Throws when it cannot go on
+    /// (disk full, database gone); its processes are ended then, and the next executor
+    /// takes the attempts up as interrupted.
+    ExitStatus run();
+
+private:
+    using Milliseconds = std::chrono::milliseconds;
+
+    void start();
+    void register_executor();
+    void recover();
+    void watch();
+    void conclude();
+    ExitStatus exit_status(const RunStanding &standing) const;
+
+    void turn();
+    void record_turn();
+    void record_usage_of(RunningPhase &phase);
+    void finish_phase_of(RunningPhase &phase);
+    void report_end(const RunningPhase &phase, const PhaseVerdict &verdict);
+    void lease_phases();
+    std::optional<Milliseconds> breaker_wait(Lease &lease);
+    void report_to_breaker(const RunningPhase &phase);
+    void start_leased();
+    void start_waiting_checks();
+    void write_results();
+    bool has_something_to_record() const;
+    bool may_lease() const;
+    bool is_finished();
+
+    void obey();
+    void obey_timeouts();
+    void obey_run_requests();
+    void apply_run_request(ControlVerb verb, const std::string &outcome);
+    void check_budgets();
+    void warn_near_cap(const std::string &phase_id);
+    void end_over_budget(RunningPhase &phase, const Budget &budget);
+    void end_all(AttemptStatus status, const std::string &reason);
+    void on_signal();
+    void on_control_fifo();
+    void reload();
+    void look_after_state();
+    void look_for_due_phase();
+
+    void wait();
+    Milliseconds wait_time() const;
+    void refresh_display();
+    void say(ExecutorEvent event);
+    std::string status_text() const;
+
+    State &state_;
+    Sqlite &database_;
+    ExecutorOptions options_;
+    ExecutorObserver &observer_;
+    const Clock &clock_;
+    PollLoop loop_;
+    std::unique_ptr<SignalFd> signals_;
+    std::unique_ptr<DirectoryWatch> control_watch_;
+    std::unique_ptr<DirectoryWatch> wake_watch_;
+    std::unique_ptr<FifoReader> control_fifo_;
+    std::unique_ptr<ControlFiles> control_files_;
+    std::unique_ptr<CappedLog> log_;
+    std::vector<std::unique_ptr<RunningPhase>> running_;
+    std::vector<Lease> leased_;
+    std::vector<std::pair<int64_t, std::optional<int64_t>>> probes_; ///< attempt, probe
+    std::vector<ExecutorEvent> uncommitted_events_;
+    std::vector<int64_t> results_to_write_;
+    std::vector<int64_t> results_written_;
+    std::minstd_rand random_;
+    int64_t executor_id_ = 0;
+    int64_t data_version_ = -1;
+    int64_t attempts_started_ = 0;
+    Milliseconds looked_at_{0};
+    Milliseconds touched_at_{0};
+    Milliseconds refreshed_at_{0};
+    std::optional<UnixMs> next_due_;
+    bool look_for_phases_ = true;
+    bool stopping_ = false;
+    bool aborting_ = false;
+    bool paused_ = false;
+    bool failed_ = false;
+    std::string abort_reason_;
+};
+
+} // namespace ap

@@ -1,0 +1,207 @@
+#include "base/text.hh"
+#include "cli/live_lines.hh"
+#include "cli/tool.hh"
+#include "domain/budget.hh"
+#include "domain/executor.hh"
+#include "wrap/json.hh"
+
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <unistd.h>
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr ap::Option options[] = {
+    {'r', "run-id", "RUN", "the run to execute (required)"},
+    {'j', "jobs", "N", "phases at once (default 1)"},
+    {'s', "stop-on-first-failure", "", "start no phase after one has failed"},
+    {'1', "once", "", "execute at most one attempt, then exit"},
+    {'q', "quiet", "", "print nothing but warnings"},
+    {0, "json", "", "print events as JSON lines"},
+    {0, "db", "PATH", "database file (default: AUTOPACK_DB or autopack.db)"},
+};
+
+constexpr ap::ToolSpec spec = {.name = "ap-exec",
+                               .summary = "execute a run's phases durably, under budget",
+                               .options = options};
+
+constexpr int64_t most_jobs = 1024;
+constexpr int64_t largest_output_limit = int64_t{1} << 40;
+
+std::string plain_line(const ap::ExecutorEvent &event)
+{
+    std::string line = event.phase_id.empty() ? "run" : "phase " + event.phase_id;
+    const std::string_view kind = event.kind;
+    line += ": " + (event.status.empty() ? std::string(kind.substr(kind.find('.') + 1))
+                                         : event.status);
+    if (event.attempt > 1) {
+        line += " (attempt " + std::to_string(event.attempt) + ")";
+    }
+    if (event.elapsed > 0ms) {
+        line += " in " + ap::format_duration(event.elapsed);
+    }
+    if (event.tokens > 0) {
+        line += ", " + ap::format_count(event.tokens) + " tokens";
+    }
+    return event.message.empty() ? line : line + ": " + event.message;
+}
+
+class PlainObserver : public ap::ExecutorObserver
+{
+public:
+    explicit PlainObserver(bool quiet)
+        : quiet_(quiet)
+    {
+    }
+
+    void event(const ap::ExecutorEvent &event) override
+    {
+        if (event.kind == "warning") {
+            ap::warn((event.phase_id.empty() ? "" : "phase " + event.phase_id + ": ") +
+                     event.message);
+        } else if (!quiet_) {
+            print_line(plain_line(event));
+        }
+    }
+    void status(const std::string &text) override { ap::warn(text); }
+
+protected:
+    virtual void print_line(const std::string &line)
+    {
+        ap::print(line + "\n");
+        static_cast<void>(std::fflush(stdout));
+    }
+
+private:
+    bool quiet_;
+};
+
+class LiveObserver final : public PlainObserver
+{
+public:
+    LiveObserver()
+        : PlainObserver(false)
+    {
+    }
+
+    std::optional<std::chrono::milliseconds> refresh_interval() const override
+    {
+        return 250ms;
+    }
+
+    void refresh(const std::vector<ap::ExecutorPhaseView> &phases) override
+    {
+        std::vector<std::string> lines;
+        lines.reserve(phases.size());
+        for (const ap::ExecutorPhaseView &phase : phases) {
+            lines.push_back((phase.checking ? "  checking  " : "  executing ") +
+                            phase.phase_id + "  " + ap::format_duration(phase.elapsed) +
+                            "  " + ap::format_count(phase.tokens) + "/" +
+                            ap::format_count(phase.token_cap) + " tokens");
+        }
+        lines_.draw(std::move(lines));
+    }
+
+private:
+    void print_line(const std::string &line) override { lines_.print_above(line); }
+
+    ap::LiveLines lines_;
+};
+
+class JsonObserver final : public ap::ExecutorObserver
+{
+public:
+    explicit JsonObserver(std::string run_id)
+        : run_id_(std::move(run_id))
+    {
+    }
+
+    void event(const ap::ExecutorEvent &event) override
+    {
+        ap::Json line = ap::Json::object();
+        line.set("at", ap::format_rfc3339(ap::SystemClock().now()))
+            .set("event", event.kind)
+            .set("run_id", run_id_);
+        if (!event.phase_id.empty()) {
+            line.set("phase_id", event.phase_id);
+        }
+        if (event.attempt > 0) {
+            line.set("attempt", event.attempt);
+        }
+        if (!event.status.empty()) {
+            line.set("status", event.status);
+        }
+        if (!event.message.empty()) {
+            line.set("message", event.message);
+        }
+        if (event.kind == "phase.ended" || event.kind == "phase.retry") {
+            line.set("duration_ms", event.elapsed.count()).set("tokens", event.tokens);
+        }
+        ap::print(line.dump() + "\n");
+        static_cast<void>(std::fflush(stdout));
+    }
+    void status(const std::string &text) override { ap::warn(text); }
+
+private:
+    std::string run_id_;
+};
+
+std::unique_ptr<ap::ExecutorObserver> make_observer(const ap::Arguments &arguments,
+                                                    const std::string &run_id)
+{
+    if (arguments.has("json")) {
+        return std::make_unique<JsonObserver>(run_id);
+    }
+    if (!arguments.has("quiet") && isatty(STDOUT_FILENO) != 0) {
+        return std::make_unique<LiveObserver>();
+    }
+    return std::make_unique<PlainObserver>(arguments.has("quiet"));
+}
+
+int64_t output_limit()
+{
+    const char *text = std::getenv("AUTOPACK_OUTPUT_LIMIT");
+    if (text == nullptr) {
+        return ap::ExecutorOptions().output_limit;
+    }
+    const auto limit =
+        ap::parse_integer(text, ap::CappedLog::smallest_limit, largest_output_limit);
+    if (!limit) {
+        throw ap::Error(ap::ExitStatus::Config,
+                        "AUTOPACK_OUTPUT_LIMIT: expected a number of bytes from 4096, "
+                        "got '" +
+                            ap::printable(text) + "'");
+    }
+    return *limit;
+}
+
+ap::ExitStatus execute(const ap::Arguments &arguments)
+{
+    const auto run_id = arguments.value("run-id");
+    if (!run_id) {
+        throw ap::UsageError("--run-id is required");
+    }
+    ap::ExecutorOptions executor_options;
+    executor_options.run_id = *run_id;
+    executor_options.jobs =
+        static_cast<int>(arguments.integer("jobs", 1, most_jobs).value_or(1));
+    executor_options.stop_on_first_failure = arguments.has("stop-on-first-failure");
+    executor_options.once = arguments.has("once");
+    executor_options.output_limit = output_limit();
+
+    const ap::SystemClock clock;
+    ap::State state(ap::state_paths(arguments.value("db")), ap::State::Access::Write,
+                    spec.name);
+    const auto observer = make_observer(arguments, *run_id);
+    return ap::Executor(state, std::move(executor_options), *observer, clock).run();
+}
+
+} // namespace
+
+int main(int argc, char **argv)
+{
+    return ap::run_tool(spec, argc, argv, execute);
+}
