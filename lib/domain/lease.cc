@@ -338,7 +338,8 @@ void abort_run(Sqlite &database, std::string_view run_id, std::string_view reaso
 RunStanding run_standing(Sqlite &database, std::string_view run_id)
 {
     Statement query = database.prepare("SELECT status, requested, paused, open_phases, "
-                                       "failed_phases FROM runs WHERE run_id = ?1");
+                                       "failed_phases FROM runs WHERE run_id = ?1 "
+                                       "AND status NOT LIKE 'DONE%'");
     query.bind_all(run_id);
     if (!query.step()) {
         throw Error(ExitStatus::NoInput, "no run '" + std::string(run_id) + "'");
@@ -358,10 +359,11 @@ bool has_open_attempts(Sqlite &database, std::string_view run_id)
 std::optional<UnixMs> next_phase_due(Sqlite &database, std::string_view run_id,
                                      const Clock &clock)
 {
-    Statement query =
-        database.prepare("SELECT min(not_before) FROM phases INDEXED BY phases_ready "
-                         "WHERE run_id = ?1 AND status = 'QUEUED' AND blockers = 0");
-    query.bind_all(run_id);
+    Statement query = database.prepare(
+        "SELECT min(iif(waits_from > ?2, ?2, not_before)) FROM phases "
+        "INDEXED BY phases_ready WHERE run_id = ?1 AND status = 'QUEUED' "
+        "AND blockers = 0");
+    query.bind_all(run_id, clock.now());
     return query.step() ? query.optional_integer(0) : std::nullopt;
 }
 

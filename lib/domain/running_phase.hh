@@ -48,6 +48,8 @@ public:
     bool wants_checks() const noexcept { return stage_ == Stage::CommandDone; }
     void start_checks();
 
+    bool is_checking() const noexcept { return stage_ == Stage::Check; }
+
     /// Whether it has ended; then outcome() says how.
     bool ended() const noexcept { return stage_ == Stage::Ended; }
     const AttemptOutcome &outcome() const noexcept { return outcome_; }
@@ -61,6 +63,7 @@ public:
         Usage usage;
         std::string_view source;
     };
+    bool has_usage() const noexcept { return !usage_.empty(); }
     std::vector<Report> take_usage();
     std::vector<std::string> take_complaints();
 
