@@ -1,0 +1,277 @@
+#include "cli/options.hh"
+
+#include "base/error.hh"
+#include "base/text.hh"
+
+#include <algorithm>
+
+namespace ap {
+
+namespace {
+
+constexpr Option standard_options[] = {
+    {'h', "help", "", "print this summary"},
+    {'V', "version", "", "print the version"},
+};
+
+constexpr size_t help_column = 30;
+constexpr size_t help_width = 79;
+
+const Option *find_option(const ToolSpec &spec, auto matches)
+{
+    for (const std::span<const Option> table :
+         {spec.options, std::span<const Option>(standard_options)}) {
+        const auto found = std::find_if(table.begin(), table.end(), matches);
+        if (found != table.end()) {
+            return &*found;
+        }
+    }
+    return nullptr;
+}
+
+std::string suggestion(std::string_view word, std::span<const std::string_view> known,
+                       std::string_view prefix)
+{
+    const auto likely = nearest(word, known);
+    return likely ? "; did you mean '" + std::string(prefix) + std::string(*likely) + "'?"
+                  : std::string();
+}
+
+const Option &long_option(const ToolSpec &spec, std::string_view name)
+{
+    const Option *option =
+        find_option(spec, [&](const Option &o) { return o.name == name; });
+    if (option != nullptr) {
+        return *option;
+    }
+    std::vector<std::string_view> known;
+    for (const Option &candidate : spec.options) {
+        known.push_back(candidate.name);
+    }
+    throw UsageError("unknown option '--" + printable(name) + "'" +
+                     suggestion(name, known, "--"));
+}
+
+const Option &short_option(const ToolSpec &spec, char letter)
+{
+    const Option *option = find_option(
+        spec, [&](const Option &o) { return letter != 0 && o.short_name == letter; });
+    if (option == nullptr) {
+        throw UsageError("unknown option '-" + printable(std::string(1, letter)) + "'");
+    }
+    return *option;
+}
+
+const Verb &find_verb(const ToolSpec &spec, std::string_view name)
+{
+    const auto verb = std::find_if(spec.verbs.begin(), spec.verbs.end(),
+                                   [&](const Verb &v) { return v.name == name; });
+    if (verb != spec.verbs.end()) {
+        return *verb;
+    }
+    std::vector<std::string_view> known;
+    for (const Verb &candidate : spec.verbs) {
+        known.push_back(candidate.name);
+    }
+    throw UsageError("unknown verb '" + printable(name) + "'" +
+                     suggestion(name, known, ""));
+}
+
+void check_count(const std::vector<std::string> &operands, size_t least, size_t most)
+{
+    if (operands.size() < least) {
+        throw UsageError("expected " + std::string(least == most ? "" : "at least ") +
+                         std::to_string(least) + " operand" + (least == 1 ? "" : "s") +
+                         ", got " + std::to_string(operands.size()));
+    }
+    if (operands.size() > most) {
+        throw UsageError("unexpected operand '" + printable(operands[most]) + "'");
+    }
+}
+
+std::string usage_line(const ToolSpec &spec)
+{
+    std::string line = "usage: " + std::string(spec.name) + " [options]";
+    if (!spec.verbs.empty()) {
+        line += " VERB [operands]";
+    }
+    if (!spec.operands.empty()) {
+        line += " " + std::string(spec.operands);
+    }
+    return line + "\n";
+}
+
+// One entry: `left` in its column, `text` beside it, wrapped between words.
+std::string help_entry(std::string left, std::string_view text)
+{
+    std::string entry = "  " + std::move(left);
+    entry += entry.size() + 2 > help_column
+                 ? "\n" + std::string(help_column, ' ')
+                 : std::string(help_column - entry.size(), ' ');
+    size_t column = help_column;
+    for (const std::string_view word : split(text, ' ')) {
+        if (column > help_column && column + 1 + word.size() > help_width) {
+            entry += "\n" + std::string(help_column, ' ');
+            column = help_column;
+        }
+        if (column > help_column) {
+            entry += ' ';
+            column++;
+        }
+        entry += word;
+        column += word.size();
+    }
+    return entry + "\n";
+}
+
+std::string option_entry(const Option &option)
+{
+    std::string left =
+        option.short_name == 0 ? "    " : std::string("-") + option.short_name + ", ";
+    left += "--" + std::string(option.name);
+    if (!option.argument.empty()) {
+        left += "=" + std::string(option.argument);
+    }
+    return help_entry(std::move(left), option.help);
+}
+
+} // namespace
+
+Arguments::Arguments(const ToolSpec &spec, int argc, const char *const *argv)
+{
+    const std::vector<std::string_view> words(argv + (argc > 0 ? 1 : 0), argv + argc);
+    bool options_end = false;
+    size_t i = 0;
+    // The value of an option: what is attached to it, else the next word.
+    const auto give = [&](const Option &option,
+                          std::optional<std::string_view> attached) {
+        const std::string shown = "--" + std::string(option.name);
+        if (option.argument.empty()) {
+            if (attached) {
+                throw UsageError("option '" + shown + "' takes no argument");
+            }
+            given_.push_back({option.name, ""});
+            return;
+        }
+        if (!attached) {
+            if (++i == words.size()) {
+                throw UsageError("option '" + shown + "' needs an argument (" +
+                                 std::string(option.argument) + ")");
+            }
+            attached = words[i];
+        }
+        given_.push_back({option.name, std::string(*attached)});
+    };
+    const auto give_short = [&](std::string_view letters) {
+        for (size_t k = 0; k < letters.size(); k++) {
+            const Option &option = short_option(spec, letters[k]);
+            if (option.argument.empty()) {
+                give(option, std::nullopt);
+                continue;
+            }
+            const std::string_view rest = letters.substr(k + 1);
+            give(option, rest.empty() ? std::nullopt : std::optional(rest));
+            return;
+        }
+    };
+    for (; i < words.size(); i++) {
+        const std::string_view word = words[i];
+        if (options_end || word == "-" || !word.starts_with('-')) {
+            if (!spec.verbs.empty() && verb_.empty()) {
+                verb_ = find_verb(spec, word).name;
+            } else {
+                operands_.emplace_back(word);
+                options_end = options_end || spec.stop_at_operand;
+            }
+        } else if (word == "--") {
+            options_end = true;
+        } else if (word.starts_with("--")) {
+            const size_t equals = word.find('=');
+            const Option &option = long_option(
+                spec,
+                word.substr(2, equals == std::string_view::npos ? equals : equals - 2));
+            give(option, equals == std::string_view::npos
+                             ? std::nullopt
+                             : std::optional(word.substr(equals + 1)));
+        } else {
+            give_short(word.substr(1));
+        }
+    }
+    if (has("help") || has("version")) {
+        return;
+    }
+    if (spec.verbs.empty()) {
+        check_count(operands_, spec.least, spec.most);
+    } else if (verb_.empty()) {
+        throw UsageError("a verb is needed");
+    } else {
+        const Verb &verb = find_verb(spec, verb_);
+        check_count(operands_, verb.least, verb.most);
+    }
+}
+
+bool Arguments::has(std::string_view option) const
+{
+    return std::any_of(given_.begin(), given_.end(),
+                       [&](const Given &given) { return given.option == option; });
+}
+
+std::optional<std::string> Arguments::value(std::string_view option) const
+{
+    const auto last =
+        std::find_if(given_.rbegin(), given_.rend(),
+                     [&](const Given &given) { return given.option == option; });
+    return last == given_.rend() ? std::nullopt : std::optional(last->value);
+}
+
+std::vector<std::string> Arguments::values(std::string_view option) const
+{
+    std::vector<std::string> all;
+    for (const Given &given : given_) {
+        if (given.option == option) {
+            all.push_back(given.value);
+        }
+    }
+    return all;
+}
+
+std::optional<int64_t> Arguments::integer(std::string_view option, int64_t low,
+                                          int64_t high) const
+{
+    const auto text = value(option);
+    if (!text) {
+        return std::nullopt;
+    }
+    const auto number = parse_integer(*text, low, high);
+    if (!number) {
+        throw UsageError("--" + std::string(option) + ": expected a whole number from " +
+                         std::to_string(low) + " to " + std::to_string(high) + ", got '" +
+                         printable(*text) + "'");
+    }
+    return number;
+}
+
+std::string help_text(const ToolSpec &spec)
+{
+    std::string text = usage_line(spec) + std::string(spec.summary) + "\n";
+    if (!spec.verbs.empty()) {
+        text += "\nverbs:\n";
+        for (const Verb &verb : spec.verbs) {
+            std::string left(verb.name);
+            if (!verb.operands.empty()) {
+                left += " " + std::string(verb.operands);
+            }
+            text += help_entry(std::move(left), verb.help);
+        }
+    }
+    text += "\noptions:\n";
+    for (const Option &option : spec.options) {
+        text += option_entry(option);
+    }
+    for (const Option &option : standard_options) {
+        text += option_entry(option);
+    }
+    return text;
+}
+
+} // namespace ap
