@@ -29,7 +29,8 @@ constexpr auto members_of_stdin = std::to_array<std::string_view>({"file"});
 
 // What the executor sets for every command; a plan's value would be lost without a word.
 constexpr auto reserved_variables = std::to_array<std::string_view>(
-    {"AUTOPACK_RUN_ID", "AUTOPACK_PHASE_ID", "AUTOPACK_ATTEMPT", "AUTOPACK_USAGE_FIFO"});
+    {"AUTOPACK_RUN_ID", "AUTOPACK_PHASE_ID", "AUTOPACK_ATTEMPT", "AUTOPACK_LEASE",
+     "AUTOPACK_USAGE_FIFO", "AUTOPACK_DB", "AUTOPACK_RUNS_DIR"});
 
 constexpr double largest_factor = 100;
 
