@@ -262,9 +262,9 @@ void submit_control_line(Sqlite &database, std::string_view run_id, std::string_
     const std::string_view operand =
         blank == words.npos ? std::string_view() : trim(words.substr(blank));
     const std::optional<ControlVerb> verb = control_verb_of(words.substr(0, blank));
-    const bool takes_phase = verb == ControlVerb::Timeout;
-    if (!verb || takes_phase != is_identifier(operand) ||
-        takes_phase == operand.empty()) {
+    const bool well_formed =
+        verb == ControlVerb::Timeout ? is_identifier(operand) : operand.empty();
+    if (!verb || !well_formed) {
         throw Error(ExitStatus::BadData, "control line: expected stop, abort, timeout "
                                          "PHASE, pause, resume or wake, got " +
                                              quoted(line));
