@@ -28,6 +28,8 @@ public:
     int64_t total() const noexcept { return total_; }
 
 private:
+    void drop_middle();
+
     std::string path_;
     Fd fd_;
     int64_t limit_;

@@ -48,8 +48,8 @@ public:
     /// Forks keeper and command; throws SystemError if the fork fails. The descriptors in
     /// `command` are closed in the caller.
     explicit Keeper(KeptCommand command);
-    Keeper(Keeper &&) noexcept = default;
-    Keeper &operator=(Keeper &&) noexcept = default;
+    Keeper(Keeper &&other) noexcept;
+    Keeper &operator=(Keeper &&other) noexcept;
     Keeper(const Keeper &) = delete;
     Keeper &operator=(const Keeper &) = delete;
 

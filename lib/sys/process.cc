@@ -177,6 +177,17 @@ std::optional<int64_t> process_start_time(pid_t pid)
     return status->started;
 }
 
+std::vector<pid_t> children_of(pid_t parent)
+{
+    std::vector<pid_t> children;
+    for (const auto &[pid, status] : living_processes()) {
+        if (status.parent == parent) {
+            children.push_back(pid);
+        }
+    }
+    return children;
+}
+
 std::vector<pid_t> descendants_of(pid_t root)
 {
     const auto processes = living_processes();

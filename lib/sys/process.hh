@@ -29,6 +29,9 @@ bool is_alive(const ProcessIdentity &process);
 /// or it is a zombie.
 std::optional<int64_t> process_start_time(pid_t pid);
 
+/// The living children of `parent` (no zombies).
+std::vector<pid_t> children_of(pid_t parent);
+
 /// All living descendants of `root` (not itself, no zombies), parents before children.
 std::vector<pid_t> descendants_of(pid_t root);
 
