@@ -1,0 +1,194 @@
+#include "domain/integrity.hh"
+
+#include "domain/control.hh"
+#include "domain/lease.hh"
+#include "sys/process.hh"
+
+#include <algorithm>
+#include <vector>
+
+namespace ap {
+
+namespace {
+
+struct DeadExecutor
+{
+    int64_t executor_id = 0;
+    pid_t pid = 0;
+    std::string run_id;
+};
+
+struct OrphanedAttempt
+{
+    DeadExecutor executor;
+    Lease lease;
+};
+
+std::vector<int64_t> dead_connections(Sqlite &database)
+{
+    Statement query = database.prepare(
+        "SELECT connection_id, pid, pid_started, boot_id FROM connections");
+    std::vector<int64_t> dead;
+    while (query.step()) {
+        if (!is_alive({static_cast<pid_t>(query.integer(1)), query.integer(2),
+                       std::string(query.text(3))})) {
+            dead.push_back(query.integer(0));
+        }
+    }
+    return dead;
+}
+
+std::vector<DeadExecutor> dead_executors(Sqlite &database, std::string_view run_id)
+{
+    Statement query = database.prepare(
+        "SELECT executor_id, pid, run_id, pid_started, boot_id FROM executors "
+        "WHERE ended_at IS NULL AND (?1 = '' OR run_id = ?1)");
+    query.bind_all(run_id);
+    std::vector<DeadExecutor> dead;
+    while (query.step()) {
+        const auto pid = static_cast<pid_t>(query.integer(1));
+        if (!is_alive({pid, query.integer(3), std::string(query.text(4))})) {
+            dead.push_back({query.integer(0), pid, std::string(query.text(2))});
+        }
+    }
+    return dead;
+}
+
+std::vector<OrphanedAttempt> open_attempts(Sqlite &database, const DeadExecutor &executor)
+{
+    Statement query = database.prepare(
+        "SELECT a.attempt_id, a.number, a.lease, a.started_at, p.spec, p.failures "
+        "FROM attempts a JOIN phases p USING (run_id, phase_id) "
+        "WHERE a.executor_id = ?1 AND a.ended_at IS NULL");
+    query.bind_all(executor.executor_id);
+    std::vector<OrphanedAttempt> attempts;
+    while (query.step()) {
+        Lease lease;
+        lease.run_id = executor.run_id;
+        lease.attempt_id = query.integer(0);
+        lease.number = query.integer(1);
+        lease.token = query.text(2);
+        lease.started_at = query.integer(3);
+        lease.phase = phase_spec_from_json(query.text(4));
+        lease.failures = query.integer(5);
+        attempts.push_back({executor, std::move(lease)});
+    }
+    return attempts;
+}
+
+// The phase may only start again when nothing of the lost attempt is left.
+void end_what_is_left(const OrphanedAttempt &attempt)
+{
+    const std::string marker = "AUTOPACK_LEASE=" + attempt.lease.token;
+    // A process may fork while its siblings are being ended, so look until all are gone.
+    for (int round = 0; round < 10; round++) {
+        const std::vector<pid_t> left = processes_with_environment(marker);
+        if (left.empty()) {
+            return;
+        }
+        if (!end_processes(left, attempt.lease.phase.grace)) {
+            break;
+        }
+    }
+    throw Error(ExitStatus::TryAgain,
+                "phase " + attempt.lease.phase.id + ": processes of the dead executor " +
+                    std::to_string(attempt.executor.pid) + " cannot be ended");
+}
+
+std::optional<Control> pending_timeout(Sqlite &database, const Lease &lease)
+{
+    for (Control &control : pending_controls(database, lease.run_id)) {
+        if (control.verb == ControlVerb::Timeout && control.phase_id == lease.phase.id) {
+            return std::move(control);
+        }
+    }
+    return std::nullopt;
+}
+
+void record_lost_attempt(Sqlite &database, const OrphanedAttempt &attempt,
+                         const Clock &clock)
+{
+    AttemptOutcome outcome;
+    outcome.status = AttemptStatus::Interrupted;
+    outcome.reason =
+        "its executor (pid " + std::to_string(attempt.executor.pid) + ") died";
+    outcome.duration_ms = std::max<int64_t>(0, clock.now() - attempt.lease.started_at);
+    if (const auto control = pending_timeout(database, attempt.lease)) {
+        outcome.status = AttemptStatus::TimedOut;
+        outcome.reason = "timed out on request";
+        apply_control(database, control->control_id,
+                      "the attempt of the dead executor is ended", clock);
+    }
+    finish_attempt(database, attempt.lease, outcome, 1.0, clock);
+}
+
+bool is_still_open(Sqlite &database, int64_t attempt_id)
+{
+    Statement query = database.prepare(
+        "SELECT 1 FROM attempts WHERE attempt_id = ?1 AND ended_at IS NULL");
+    query.bind_all(attempt_id);
+    return query.step();
+}
+
+void record_death(Sqlite &database, const DeadExecutor &executor, UnixMs now)
+{
+    Statement end = database.prepare("UPDATE executors SET ended_at = ?2, "
+                                     "outcome = 'died' WHERE executor_id = ?1 "
+                                     "AND ended_at IS NULL RETURNING executor_id");
+    end.bind_all(executor.executor_id, now);
+    if (!end.step()) {
+        return; // another process was faster
+    }
+    end.run();
+    append_event(database, "executor.died", executor.run_id, {}, 0,
+                 "{\"pid\":" + std::to_string(executor.pid) + "}");
+    // Nobody executes it any more, so it must not look as if somebody did.
+    database
+        .prepare("UPDATE runs SET status = 'STOPPED', reason = 'its executor died' "
+                 "WHERE run_id = ?1 AND status = 'EXECUTING' AND NOT EXISTS "
+                 "(SELECT 1 FROM executors WHERE run_id = ?1 AND ended_at IS NULL)")
+        .bind_all(executor.run_id)
+        .run();
+}
+
+} // namespace
+
+CleanupResult forget_dead_processes(State &state, std::string_view run_id)
+{
+    Sqlite &database = state.database();
+    const SystemClock clock;
+    const std::vector<int64_t> connections = dead_connections(database);
+    const std::vector<DeadExecutor> executors = dead_executors(database, run_id);
+    std::vector<OrphanedAttempt> attempts;
+    for (const DeadExecutor &executor : executors) {
+        for (OrphanedAttempt &attempt : open_attempts(database, executor)) {
+            end_what_is_left(attempt);
+            attempts.push_back(std::move(attempt));
+        }
+    }
+    CleanupResult result;
+    if (connections.empty() && executors.empty()) {
+        return result;
+    }
+    Transaction transaction(database);
+    for (const OrphanedAttempt &attempt : attempts) {
+        if (is_still_open(database, attempt.lease.attempt_id)) {
+            record_lost_attempt(database, attempt, clock);
+            result.attempts++;
+        }
+    }
+    for (const DeadExecutor &executor : executors) {
+        record_death(database, executor, clock.now());
+        result.executors++;
+    }
+    for (const int64_t connection : connections) {
+        database.prepare("DELETE FROM connections WHERE connection_id = ?1")
+            .bind_all(connection)
+            .run();
+        result.connections += database.changes();
+    }
+    transaction.commit();
+    return result;
+}
+
+} // namespace ap
