@@ -38,7 +38,7 @@ requires std::is_enum_v<Value> std::string shown(Value value)
     return std::to_string(static_cast<long>(value));
 }
 
-[[noreturn]] inline void fail(const char *file, int line, const std::string &text)
+[[noreturn]] inline void fail_at(const char *file, int line, const std::string &text)
 {
     throw std::logic_error(std::string(file) + ":" + std::to_string(line) + ": " + text);
 }
@@ -64,7 +64,7 @@ void run(void **)
 #define CHECK(condition)                                                                 \
     do {                                                                                 \
         if (!(condition)) {                                                              \
-            check::fail(__FILE__, __LINE__, "not so: " #condition);                      \
+            check::fail_at(__FILE__, __LINE__, "not so: " #condition);                   \
         }                                                                                \
     } while (false)
 
@@ -73,9 +73,9 @@ void run(void **)
         const auto &check_actual = (actual);                                             \
         const auto &check_expected = (expected);                                         \
         if (!(check_actual == check_expected)) {                                         \
-            check::fail(__FILE__, __LINE__,                                              \
-                        #actual " is " + check::shown(check_actual) + ", expected " +    \
-                            check::shown(check_expected));                               \
+            check::fail_at(__FILE__, __LINE__,                                           \
+                           #actual " is " + check::shown(check_actual) + ", expected " + \
+                               check::shown(check_expected));                            \
         }                                                                                \
     } while (false)
 
@@ -91,7 +91,7 @@ void run(void **)
             inspect(check_error);                                                        \
         }                                                                                \
         if (!check_thrown) {                                                             \
-            check::fail(__FILE__, __LINE__, #expression " did not throw " #type);        \
+            check::fail_at(__FILE__, __LINE__, #expression " did not throw " #type);     \
         }                                                                                \
     } while (false)
 
