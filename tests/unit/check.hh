@@ -18,6 +18,8 @@
 extern "C" {
 #include <cmocka.h>
 }
+// The name of a member of std::basic_ios.
+#undef fail
 
 namespace check {
 

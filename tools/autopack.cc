@@ -1,0 +1,140 @@
+#include "base/text.hh"
+#include "cli/tool.hh"
+#include "sys/path.hh"
+#include "sys/process.hh"
+
+#include <algorithm>
+#include <cstdlib>
+#include <dirent.h>
+#include <memory>
+#include <set>
+#include <unistd.h>
+
+namespace {
+
+using ap::ExitStatus;
+
+constexpr std::string_view prefix = "ap-";
+
+constexpr ap::Option options[] = {
+    {'l', "list", "", "print the names of all commands, one a line"},
+};
+
+constexpr ap::ToolSpec spec = {.name = "autopack",
+                               .summary = "run a tool of the suite: NAME runs ap-NAME",
+                               .options = options,
+                               .operands = "NAME [arguments] | help [NAME]",
+                               .least = 0,
+                               .most = 100'000,
+                               .stop_at_operand = true};
+
+struct CloseDirectory
+{
+    void operator()(DIR *directory) const noexcept
+    {
+        static_cast<void>(closedir(directory));
+    }
+};
+
+// Where tools are looked for: beside this program, so that a build or an installation is
+// of one piece, then along PATH.
+std::vector<std::string> search_path()
+{
+    std::vector<std::string> directories = {ap::program_directory()};
+    const char *path = std::getenv("PATH");
+    for (const std::string_view directory : ap::split(path == nullptr ? "" : path, ':')) {
+        directories.emplace_back(directory.empty() ? "." : directory);
+    }
+    return directories;
+}
+
+std::string find_command(std::string_view name)
+{
+    for (const std::string &directory : search_path()) {
+        std::string path =
+            ap::join_path(directory, std::string(prefix) + std::string(name));
+        if (access(path.c_str(), X_OK) == 0) {
+            return path;
+        }
+    }
+    return {};
+}
+
+std::set<std::string> all_commands()
+{
+    std::set<std::string> names;
+    for (const std::string &directory : search_path()) {
+        const std::unique_ptr<DIR, CloseDirectory> listing(opendir(directory.c_str()));
+        while (const dirent *entry = listing ? readdir(listing.get()) : nullptr) {
+            const std::string_view name = static_cast<const char *>(entry->d_name);
+            if (name.starts_with(prefix) && name.find('.') == std::string_view::npos &&
+                access(ap::join_path(directory, name).c_str(), X_OK) == 0) {
+                names.emplace(name.substr(prefix.size()));
+            }
+        }
+    }
+    return names;
+}
+
+std::string command_list(std::string_view before)
+{
+    std::string list;
+    for (const std::string &name : all_commands()) {
+        list.append(before).append(name).append("\n");
+    }
+    return list;
+}
+
+[[noreturn]] void execute(const std::string &path, std::vector<std::string> words)
+{
+    std::vector<char *> argv;
+    argv.reserve(words.size() + 1);
+    for (std::string &word : words) {
+        argv.push_back(word.data());
+    }
+    argv.push_back(nullptr);
+    execvp(path.c_str(), argv.data());
+    ap::throw_errno("cannot execute '" + path + "'");
+}
+
+ExitStatus help(const std::vector<std::string> &operands)
+{
+    if (operands.size() > 1) {
+        execute("man", {"man", std::string(prefix) + operands[1]});
+    }
+    ap::print(ap::help_text(spec) + "\ncommands:\n" + command_list("  "));
+    return ExitStatus::Done;
+}
+
+ExitStatus dispatch(const ap::Arguments &arguments)
+{
+    if (arguments.has("list")) {
+        ap::print(command_list(""));
+        return ExitStatus::Done;
+    }
+    std::vector<std::string> words = arguments.operands();
+    if (words.empty()) {
+        throw ap::UsageError("a command is needed, one of:\n" + command_list("  "));
+    }
+    if (words.front() == "help") {
+        return help(words);
+    }
+    const std::string path = find_command(words.front());
+    if (path.empty()) {
+        const std::set<std::string> known = all_commands();
+        const std::vector<std::string_view> candidates(known.begin(), known.end());
+        const auto likely = ap::nearest(words.front(), candidates);
+        throw ap::UsageError(
+            "'" + ap::printable(words.front()) + "' is not an autopack command" +
+            (likely ? "; did you mean '" + std::string(*likely) + "'?" : std::string()));
+    }
+    words.front() = std::string(prefix) + words.front();
+    execute(path, std::move(words));
+}
+
+} // namespace
+
+int main(int argc, char **argv)
+{
+    return ap::run_tool(spec, argc, argv, dispatch);
+}
