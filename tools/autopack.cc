@@ -1,3 +1,4 @@
+#include "base/error.hh"
 #include "base/text.hh"
 #include "cli/tool.hh"
 #include "sys/path.hh"

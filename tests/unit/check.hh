@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <exception>
+#include <ios> // before cmocka, whose macro fail would hit a member of basic_ios
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -18,8 +19,6 @@
 extern "C" {
 #include <cmocka.h>
 }
-// The name of a member of std::basic_ios.
-#undef fail
 
 namespace check {
 
