@@ -31,13 +31,12 @@ constexpr ap::ToolSpec spec = {.name = "ap-run",
                                .options = options,
                                .verbs = verbs};
 
-constexpr size_t largest_plan = 16 << 20;
 constexpr int64_t most_runs = 1'000'000;
 
 ExitStatus create(const ap::Arguments &arguments)
 {
     const std::string &path = arguments.operands()[0];
-    const std::string text = ap::read_file(path, largest_plan);
+    const std::string text = ap::read_file(path, ap::longest_plan);
     const ap::TokenCaps caps = ap::token_caps_from_environment();
     ap::Plan plan = ap::parse_plan(text, path == "-" ? "standard input" : path,
                                    arguments.value("run-id"));
