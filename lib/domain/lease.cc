@@ -338,8 +338,7 @@ void abort_run(Sqlite &database, std::string_view run_id, std::string_view reaso
 RunStanding run_standing(Sqlite &database, std::string_view run_id)
 {
     Statement query = database.prepare("SELECT status, requested, paused, open_phases, "
-                                       "failed_phases FROM runs WHERE run_id = ?1 "
-                                       "AND status NOT LIKE 'DONE%'");
+                                       "failed_phases FROM runs WHERE run_id = ?1");
     query.bind_all(run_id);
     if (!query.step()) {
         throw Error(ExitStatus::NoInput, "no run '" + std::string(run_id) + "'");

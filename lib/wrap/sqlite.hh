@@ -159,4 +159,17 @@ private:
     bool open_ = true;
 };
 
+/// Runs `work` in the caller's transaction if one is open, else in one of its own.
+template <typename Work>
+void in_transaction(Sqlite &database, const Work &work)
+{
+    if (database.in_transaction()) {
+        work();
+        return;
+    }
+    Transaction transaction(database);
+    work();
+    transaction.commit();
+}
+
 } // namespace ap
