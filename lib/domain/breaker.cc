@@ -54,18 +54,6 @@ constexpr RealField real_fields[] = {
     {"slow_rate", &BreakerConfig::slow_rate, 0.01, 1.0},
 };
 
-template <typename Work>
-void in_transaction(Sqlite &database, const Work &work)
-{
-    if (database.in_transaction()) {
-        work();
-        return;
-    }
-    Transaction transaction(database);
-    work();
-    transaction.commit();
-}
-
 BreakerState state_of(std::string_view name)
 {
     const auto *found = std::find(std::begin(state_names), std::end(state_names), name);

@@ -15,19 +15,6 @@ constexpr std::string_view budget_columns =
     "cost_cap_microusd, "
     "cost_used_microusd, cost_reserved_microusd, warned_at IS NOT NULL FROM budgets ";
 
-// Runs `work` in the caller's transaction, or in one of its own.
-template <typename Work>
-void in_transaction(Sqlite &database, const Work &work)
-{
-    if (database.in_transaction()) {
-        work();
-        return;
-    }
-    Transaction transaction(database);
-    work();
-    transaction.commit();
-}
-
 Budget budget_of_row(const Statement &row)
 {
     Budget budget;

@@ -9,19 +9,6 @@ namespace ap {
 
 namespace {
 
-// Runs `work` in the caller's transaction, or in one of its own.
-template <typename Work>
-void in_transaction(Sqlite &database, const Work &work)
-{
-    if (database.in_transaction()) {
-        work();
-        return;
-    }
-    Transaction transaction(database);
-    work();
-    transaction.commit();
-}
-
 void finish_run_if_done(Sqlite &database, std::string_view run_id, UnixMs now)
 {
     // A spent budget or an abort explains the end better than the failures it caused.
