@@ -33,7 +33,7 @@ void write_attempt_result(State &state, int64_t attempt_id)
     const std::string directory =
         state.paths().attempt_directory(query.text(0), query.text(1), query.integer(2));
     make_directories(directory, 0700);
-    write_file_atomically(join_path(directory, "result.json"), result.dump_pretty());
+    replace_file(join_path(directory, "result.json"), result.dump_pretty());
 }
 
 std::vector<int64_t> attempts_without_result(Sqlite &database, std::string_view run_id)

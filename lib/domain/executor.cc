@@ -147,10 +147,9 @@ void Executor::conclude()
         abort_run(database_, options_.run_id, abort_reason_, clock_);
     }
     write_results();
+    sync_results();
     Transaction transaction(database_);
-    for (const int64_t attempt : std::exchange(results_written_, {})) {
-        mark_result_written(database_, attempt);
-    }
+    mark_synced_results();
     database_
         .prepare("UPDATE executors SET ended_at = ?2, outcome = ?3 "
                  "WHERE executor_id = ?1")
@@ -221,9 +220,7 @@ bool Executor::may_lease() const
 void Executor::record_turn()
 {
     Transaction transaction(database_);
-    for (const int64_t attempt : std::exchange(results_written_, {})) {
-        mark_result_written(database_, attempt);
-    }
+    mark_synced_results();
     for (const auto &phase : running_) {
         record_usage_of(*phase);
     }
@@ -402,6 +399,25 @@ void Executor::write_results()
     }
 }
 
+// One sync for many results: an attempt whose file is not known to be on the disk stays
+// pending in the database, and a later executor writes the file again.
+void Executor::sync_results()
+{
+    if (!results_written_.empty()) {
+        sync_file_system(state_.paths().runs);
+        results_synced_.insert(results_synced_.end(), results_written_.begin(),
+                               results_written_.end());
+        results_written_.clear();
+    }
+}
+
+void Executor::mark_synced_results()
+{
+    for (const int64_t attempt : std::exchange(results_synced_, {})) {
+        mark_result_written(database_, attempt);
+    }
+}
+
 bool Executor::is_finished()
 {
     if (!running_.empty()) {
@@ -464,6 +480,7 @@ void Executor::look_after_state()
     if (now - touched_at_ >= touch_interval) {
         touched_at_ = now;
         state_.touch();
+        sync_results();
     }
     if (running_.empty() && has_open_attempts(database_, options_.run_id)) {
         forget_dead_processes(state_, options_.run_id);

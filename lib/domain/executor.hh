@@ -112,6 +112,8 @@ private:
     void start_leased();
     void start_waiting_checks();
     void write_results();
+    void sync_results();
+    void mark_synced_results();
     bool has_something_to_record() const;
     bool may_lease() const;
     bool is_finished();
@@ -154,6 +156,7 @@ private:
     std::vector<ExecutorEvent> uncommitted_events_;
     std::vector<int64_t> results_to_write_;
     std::vector<int64_t> results_written_;
+    std::vector<int64_t> results_synced_;
     std::minstd_rand random_;
     int64_t executor_id_ = 0;
     int64_t data_version_ = -1;

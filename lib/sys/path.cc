@@ -77,6 +77,26 @@ void empty_directory(int parent, const char *name, const std::string &shown)
     }
 }
 
+void write_and_rename(const std::string &path, std::string_view data, mode_t mode,
+                      bool sync)
+{
+    const std::string temporary = path + ".tmp." + std::to_string(getpid());
+    try {
+        const Fd file =
+            open_file(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, mode);
+        write_all(file.get(), data, "'" + temporary + "'");
+        if (sync && fsync(file.get()) != 0) {
+            throw_errno("cannot sync '" + temporary + "'");
+        }
+        if (rename(temporary.c_str(), path.c_str()) != 0) {
+            throw_errno("cannot rename '" + temporary + "' to '" + path + "'");
+        }
+    } catch (const Error &) {
+        static_cast<void>(unlink(temporary.c_str()));
+        throw;
+    }
+}
+
 } // namespace
 
 std::string join_path(std::string_view directory, std::string_view name)
@@ -154,22 +174,21 @@ std::string read_file(const std::string &path, size_t limit)
 
 void write_file_atomically(const std::string &path, std::string_view data, mode_t mode)
 {
-    const std::string temporary = path + ".tmp." + std::to_string(getpid());
-    try {
-        const Fd file =
-            open_file(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, mode);
-        write_all(file.get(), data, "'" + temporary + "'");
-        if (fsync(file.get()) != 0) {
-            throw_errno("cannot sync '" + temporary + "'");
-        }
-        if (rename(temporary.c_str(), path.c_str()) != 0) {
-            throw_errno("cannot rename '" + temporary + "' to '" + path + "'");
-        }
-    } catch (const Error &) {
-        static_cast<void>(unlink(temporary.c_str()));
-        throw;
-    }
+    write_and_rename(path, data, mode, true);
     sync_directory(parent_path(path));
+}
+
+void replace_file(const std::string &path, std::string_view data, mode_t mode)
+{
+    write_and_rename(path, data, mode, false);
+}
+
+void sync_file_system(const std::string &path)
+{
+    const Fd file = open_file(path, O_RDONLY);
+    if (syncfs(file.get()) != 0) {
+        throw_errno("cannot sync the file system of '" + path + "'");
+    }
 }
 
 void remove_tree(const std::string &path)
