@@ -98,7 +98,7 @@ CREATE TABLE attempts (
     phase_id TEXT NOT NULL,
     number INTEGER NOT NULL,
     executor_id INTEGER NOT NULL REFERENCES executors ON DELETE CASCADE,
-    lease TEXT NOT NULL UNIQUE,
+    lease TEXT NOT NULL,
     status TEXT NOT NULL DEFAULT 'EXECUTING' CHECK (status IN (
         'EXECUTING', 'CI_RUNNING', 'SUCCEEDED', 'FAILED', 'TIMED_OUT', 'IDLE_TIMED_OUT',
         'BUDGET_EXHAUSTED', 'ABORTED', 'INTERRUPTED')),
@@ -116,7 +116,7 @@ CREATE TABLE attempts (
 ) STRICT;
 CREATE UNIQUE INDEX attempts_open ON attempts (run_id, phase_id) WHERE ended_at IS NULL;
 CREATE INDEX attempts_result_pending ON attempts (run_id) WHERE result_pending = 1;
-CREATE INDEX attempts_by_executor ON attempts (executor_id);
+CREATE INDEX attempts_open_by_executor ON attempts (executor_id) WHERE ended_at IS NULL;
 
 CREATE TABLE budgets (
     run_id TEXT NOT NULL REFERENCES runs ON DELETE CASCADE,
@@ -223,7 +223,7 @@ CREATE INDEX controls_pending ON controls (run_id, control_id) WHERE applied_at 
 CREATE INDEX controls_by_run ON controls (run_id);
 
 CREATE TABLE events (
-    event_id INTEGER PRIMARY KEY AUTOINCREMENT,
+    event_id INTEGER PRIMARY KEY,
     created_at INTEGER NOT NULL,
     kind TEXT NOT NULL,
     run_id TEXT,

@@ -1,6 +1,8 @@
 #include "wrap/sqlite.hh"
 
 #include <algorithm>
+#include <map>
+#include <new>
 #include <random>
 #include <sqlite3.h>
 #include <thread>
@@ -85,9 +87,55 @@ bool SqliteError::is_corrupt() const noexcept
     return (code_ & 0xff) == SQLITE_CORRUPT || (code_ & 0xff) == SQLITE_NOTADB;
 }
 
-void Statement::Finalize::operator()(sqlite3_stmt *statement) const noexcept
+// Statements that are not in use, by their text. At most one of each text is kept, and
+// few texts altogether: the suite has some two hundred.
+class StatementCache
 {
-    static_cast<void>(sqlite3_finalize(statement));
+public:
+    StatementCache() = default;
+    ~StatementCache()
+    {
+        for (const auto &entry : idle_) {
+            static_cast<void>(sqlite3_finalize(entry.second));
+        }
+    }
+    StatementCache(const StatementCache &) = delete;
+    StatementCache &operator=(const StatementCache &) = delete;
+
+    sqlite3_stmt *take(std::string_view sql)
+    {
+        const auto found = idle_.find(sql);
+        if (found == idle_.end()) {
+            return nullptr;
+        }
+        sqlite3_stmt *statement = found->second;
+        idle_.erase(found);
+        return statement;
+    }
+
+    void give_back(sqlite3_stmt *statement) noexcept
+    {
+        static_cast<void>(sqlite3_reset(statement));
+        static_cast<void>(sqlite3_clear_bindings(statement));
+        try {
+            if (idle_.size() < most_idle &&
+                idle_.emplace(sqlite3_sql(statement), statement).second) {
+                return;
+            }
+        } catch (const std::bad_alloc &) {
+            // Not kept, then.
+        }
+        static_cast<void>(sqlite3_finalize(statement));
+    }
+
+private:
+    static constexpr size_t most_idle = 256;
+    std::map<std::string, sqlite3_stmt *, std::less<>> idle_;
+};
+
+void Statement::Recycle::operator()(sqlite3_stmt *statement) const noexcept
+{
+    cache->give_back(statement);
 }
 
 Statement &Statement::bind(int index, std::string_view value)
@@ -220,12 +268,13 @@ Sqlite::Sqlite(const std::string &path, OpenMode mode)
 
 Statement Sqlite::prepare(std::string_view sql)
 {
-    sqlite3_stmt *statement = nullptr;
-    if (sqlite3_prepare_v3(handle_.get(), sql.data(), static_cast<int>(sql.size()),
+    sqlite3_stmt *statement = statements_->take(sql);
+    if (statement == nullptr &&
+        sqlite3_prepare_v3(handle_.get(), sql.data(), static_cast<int>(sql.size()),
                            SQLITE_PREPARE_PERSISTENT, &statement, nullptr) != SQLITE_OK) {
         fail(handle_.get(), "database '" + path_ + "'");
     }
-    return Statement(statement);
+    return Statement(Statement::Handle(statement, {statements_}));
 }
 
 void Sqlite::execute(const std::string &sql)
@@ -282,7 +331,7 @@ void Sqlite::copy_to(const std::string &path)
 Transaction::Transaction(Sqlite &database)
     : database_(database)
 {
-    database.execute("BEGIN IMMEDIATE");
+    database.prepare("BEGIN IMMEDIATE").run();
 }
 
 Transaction::~Transaction()
@@ -300,7 +349,7 @@ Transaction::~Transaction()
 
 void Transaction::commit()
 {
-    database_.execute("COMMIT");
+    database_.prepare("COMMIT").run();
     open_ = false;
 }
 

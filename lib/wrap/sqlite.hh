@@ -32,6 +32,8 @@ private:
     int code_;
 };
 
+class StatementCache;
+
 /// A prepared statement. Parameters and columns count from 1 and 0, as in SQLite.
 class Statement
 {
@@ -79,16 +81,19 @@ public:
 
 private:
     friend class Sqlite;
-    struct Finalize
+    friend class StatementCache;
+    struct Recycle
     {
+        std::shared_ptr<StatementCache> cache;
         void operator()(sqlite3_stmt *statement) const noexcept;
     };
-    explicit Statement(sqlite3_stmt *owned)
-        : statement_(owned)
+    using Handle = std::unique_ptr<sqlite3_stmt, Recycle>;
+    explicit Statement(Handle owned)
+        : statement_(std::move(owned))
     {
     }
 
-    std::unique_ptr<sqlite3_stmt, Finalize> statement_;
+    Handle statement_;
 };
 
 /// How to open a database file.
@@ -107,7 +112,8 @@ class Sqlite
 public:
     Sqlite(const std::string &path, OpenMode mode);
 
-    /// Compiles one statement. `sql` must outlive nothing; it is copied.
+    /// Compiles one statement, or takes one of the same text that was used and let go
+    /// before: with its triggers a statement takes longer to compile than to run.
     Statement prepare(std::string_view sql);
 
     /// Runs one or more statements that return no rows.
@@ -141,6 +147,7 @@ private:
 
     std::string path_;
     std::unique_ptr<sqlite3, Close> handle_;
+    std::shared_ptr<StatementCache> statements_;
 };
 
 /// A BEGIN IMMEDIATE transaction: rolled back at the end of its scope unless committed.
