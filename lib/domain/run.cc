@@ -4,6 +4,7 @@
 #include "sys/path.hh"
 #include "sys/process.hh"
 
+#include <algorithm>
 #include <set>
 
 namespace ap {
@@ -143,6 +144,21 @@ RunSummary read_summary(const Statement &row)
     return run;
 }
 
+// A misspelt status would look like there being no such runs.
+void require_status(std::string_view status)
+{
+    static constexpr std::string_view known[] = {
+        "QUEUED",       "EXECUTING",   "STOPPED",
+        "DONE_SUCCESS", "DONE_FAILED", "DONE_FAILED_BUDGET_EXHAUSTED",
+        "DONE_ABORTED"};
+    if (std::find(std::begin(known), std::end(known), status) != std::end(known)) {
+        return;
+    }
+    const auto like = nearest(status, known);
+    throw UsageError("no run status '" + printable(status) + "'" +
+                     (like ? "; did you mean '" + std::string(*like) + "'?" : ""));
+}
+
 [[noreturn]] void throw_no_run(Sqlite &database, std::string_view run_id)
 {
     // The newest thousand are enough to find a typing error among.
@@ -186,6 +202,9 @@ void create_run(Sqlite &database, const Plan &plan, std::string_view text,
 
 std::vector<RunSummary> list_runs(Sqlite &database, const RunFilter &filter)
 {
+    if (filter.status) {
+        require_status(*filter.status);
+    }
     Statement rows = database.prepare(std::string(summary_columns) +
                                       "WHERE ?1 IS NULL OR r.status = ?1 "
                                       "ORDER BY r.created_at DESC, r.run_id LIMIT ?2");

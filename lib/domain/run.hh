@@ -61,6 +61,7 @@ struct RunFilter
     int64_t limit = 50;
 };
 
+/// Throws UsageError for a status that no run can have.
 std::vector<RunSummary> list_runs(Sqlite &database, const RunFilter &filter);
 
 /// Throws Error(NoInput) "no run 'x'", naming the nearest run if there is a like one.

@@ -136,6 +136,8 @@ void lists_and_shows_runs()
     CHECK_EQUAL(all[1].phases_complete, 1);
     CHECK_EQUAL(list_runs(run.get(), {std::nullopt, 1}).size(), 1u);
     CHECK_EQUAL(list_runs(run.get(), {"DONE_FAILED", 9}).size(), 0u);
+    CHECK_THROWS(list_runs(run.get(), {"FAILED", 9}), UsageError,
+                 [](const UsageError &) {});
     CHECK_EQUAL(
         run_to_json(show_run(run.get(), "r")).get_string("created_at").value_or(""),
         "2027-01-15T08:00:00.000Z");
