@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <utility>
 
 namespace ap {
 
@@ -16,6 +17,9 @@ namespace {
 
 constexpr size_t longest_line = 65536;
 constexpr size_t shown_of_overlong = 200;
+
+// More than a pipe holds: a writer that never pauses must not keep the reader for ever.
+constexpr size_t most_at_once = 2 << 20;
 
 } // namespace
 
@@ -25,39 +29,47 @@ FifoReader::FifoReader(const std::string &path)
     if (mkfifo(path.c_str(), 0600) != 0 && errno != EEXIST) {
         throw_errno("cannot make FIFO '" + path + "'");
     }
-    // Opened for writing too, or every writer that closes would be an end of file.
-    fd_ = open_file(path, O_RDWR | O_NONBLOCK | O_NOFOLLOW);
     struct stat status = {};
-    if (fstat(fd_.get(), &status) != 0 || !S_ISFIFO(status.st_mode)) {
+    if (lstat(path.c_str(), &status) == 0 && !S_ISFIFO(status.st_mode)) {
         throw Error(ExitStatus::CannotCreate, "'" + path + "' is in the way of a FIFO");
     }
+    // Opened for writing too, or every writer that closes would be an end of file.
+    fd_ = open_file(path, O_RDWR | O_NONBLOCK | O_NOFOLLOW);
 }
 
 void FifoReader::read_lines(const std::function<void(std::string_view)> &on_line,
                             const std::function<void(std::string_view)> &on_overlong)
 {
     std::array<char, 65536> buffer;
+    size_t total = 0;
     ssize_t count = 0;
-    while ((count = read_some(fd_.get(), buffer.data(), buffer.size(),
+    while (total < most_at_once &&
+           (count = read_some(fd_.get(), buffer.data(), buffer.size(),
                               "'" + path_ + "'")) > 0) {
+        total += static_cast<size_t>(count);
         std::string_view piece(buffer.data(), static_cast<size_t>(count));
         for (size_t end = 0; (end = piece.find('\n')) != std::string_view::npos;) {
-            if (!dropping_) {
-                partial_ += piece.substr(0, end);
-                on_line(partial_);
+            collect(piece.substr(0, end), on_overlong);
+            if (!std::exchange(dropping_, false)) {
+                on_line(std::exchange(partial_, {}));
             }
-            partial_.clear();
-            dropping_ = false;
             piece.remove_prefix(end + 1);
         }
-        if (!dropping_) {
-            partial_ += piece;
-        }
-        if (partial_.size() > longest_line) {
-            on_overlong(std::string_view(partial_).substr(0, shown_of_overlong));
-            partial_.clear();
-            dropping_ = true;
-        }
+        collect(piece, on_overlong);
+    }
+}
+
+// Adds a piece to the line that is being read, unless that gets too long.
+void FifoReader::collect(std::string_view piece,
+                         const std::function<void(std::string_view)> &on_overlong)
+{
+    if (dropping_) {
+        return;
+    }
+    partial_ += piece;
+    if (partial_.size() > longest_line) {
+        dropping_ = true;
+        on_overlong(std::exchange(partial_, {}).substr(0, shown_of_overlong));
     }
 }
 

@@ -21,11 +21,15 @@ public:
 
     /// Calls `on_line` for every whole line that is there now, without the newline. A
     /// line longer than 64 KiB is dropped to its end and given to `on_overlong` as its
-    /// first 200 bytes. Never waits.
+    /// first 200 bytes. Never waits, and comes back after 2 MiB even if a writer never
+    /// pauses; the descriptor is readable then.
     void read_lines(const std::function<void(std::string_view)> &on_line,
                     const std::function<void(std::string_view)> &on_overlong);
 
 private:
+    void collect(std::string_view piece,
+                 const std::function<void(std::string_view)> &on_overlong);
+
     std::string path_;
     Fd fd_;
     std::string partial_;

@@ -60,16 +60,19 @@ public:
     int fd() const noexcept { return report_.get(); }
     pid_t pid() const noexcept { return pid_; }
 
-    /// Ends the command and all it started: TERM now, KILL after the grace period.
+    /// Ends the command and all it started: TERM now, KILL after the grace period. Does
+    /// nothing after finish().
     void terminate() noexcept;
 
     /// Ends them with KILL now.
     void kill() noexcept;
 
-    /// Waits for the report and reaps the keeper.
+    /// Waits for the report and reaps the keeper. Once only.
     KeptResult finish();
 
 private:
+    void send(int signal) noexcept;
+
     Fd report_;
     pid_t pid_ = -1;
 };

@@ -35,7 +35,11 @@ struct ProcessStatus
     char state = '?';
     pid_t parent = 0;
     pid_t session = 0;
+    int64_t threads = 0;
     int64_t started = 0;
+
+    // A process whose first thread has ended looks like a zombie while others run on.
+    bool is_zombie() const { return state == 'X' || (state == 'Z' && threads <= 1); }
 };
 
 std::optional<std::string> read_proc(pid_t pid, const char *name)
@@ -59,6 +63,7 @@ std::optional<ProcessStatus> process_status(pid_t pid)
     constexpr size_t state = 0;
     constexpr size_t parent = 1;
     constexpr size_t session = 3;
+    constexpr size_t threads = 17;
     constexpr size_t started = 19;
     if (fields.size() <= started) {
         return std::nullopt;
@@ -67,7 +72,8 @@ std::optional<ProcessStatus> process_status(pid_t pid)
         return parse_integer(fields[index], INT64_MIN, INT64_MAX).value_or(0);
     };
     return ProcessStatus{fields[state].front(), static_cast<pid_t>(number(parent)),
-                         static_cast<pid_t>(number(session)), number(started)};
+                         static_cast<pid_t>(number(session)), number(threads),
+                         number(started)};
 }
 
 struct CloseDirectory
@@ -78,22 +84,42 @@ struct CloseDirectory
     }
 };
 
-std::vector<std::pair<pid_t, ProcessStatus>> living_processes()
+using ProcessList = std::vector<std::pair<pid_t, ProcessStatus>>;
+
+ProcessList all_processes()
 {
     const std::unique_ptr<DIR, CloseDirectory> proc(opendir("/proc"));
     if (!proc) {
         throw_errno("cannot list /proc");
     }
-    std::vector<std::pair<pid_t, ProcessStatus>> processes;
+    ProcessList processes;
     while (const dirent *entry = readdir(proc.get())) {
         const auto pid =
             parse_integer(static_cast<const char *>(entry->d_name), 1, INT_MAX);
         const auto status = pid ? process_status(static_cast<pid_t>(*pid)) : std::nullopt;
-        if (status && status->state != 'Z' && status->state != 'X') {
+        if (status) {
             processes.emplace_back(static_cast<pid_t>(*pid), *status);
         }
     }
     return processes;
+}
+
+ProcessList living_processes()
+{
+    ProcessList processes = all_processes();
+    std::erase_if(processes, [](const auto &entry) { return entry.second.is_zombie(); });
+    return processes;
+}
+
+std::vector<pid_t> children_among(const ProcessList &processes, pid_t parent)
+{
+    std::vector<pid_t> children;
+    for (const auto &[pid, status] : processes) {
+        if (status.parent == parent) {
+            children.push_back(pid);
+        }
+    }
+    return children;
 }
 
 std::string current_boot_id()
@@ -171,7 +197,7 @@ bool is_alive(const ProcessIdentity &process)
 std::optional<int64_t> process_start_time(pid_t pid)
 {
     const auto status = process_status(pid);
-    if (!status || status->state == 'Z' || status->state == 'X') {
+    if (!status || status->is_zombie()) {
         return std::nullopt;
     }
     return status->started;
@@ -179,27 +205,22 @@ std::optional<int64_t> process_start_time(pid_t pid)
 
 std::vector<pid_t> children_of(pid_t parent)
 {
-    std::vector<pid_t> children;
-    for (const auto &[pid, status] : living_processes()) {
-        if (status.parent == parent) {
-            children.push_back(pid);
-        }
-    }
-    return children;
+    return children_among(living_processes(), parent);
+}
+
+std::vector<pid_t> unreaped_children_of(pid_t parent)
+{
+    return children_among(all_processes(), parent);
 }
 
 std::vector<pid_t> descendants_of(pid_t root)
 {
-    const auto processes = living_processes();
-    std::vector<pid_t> found = {root};
+    const ProcessList processes = living_processes();
+    std::vector<pid_t> found = children_among(processes, root);
     for (size_t i = 0; i < found.size(); i++) {
-        for (const auto &[pid, status] : processes) {
-            if (status.parent == found[i]) {
-                found.push_back(pid);
-            }
-        }
+        const std::vector<pid_t> below = children_among(processes, found[i]);
+        found.insert(found.end(), below.begin(), below.end());
     }
-    found.erase(found.begin());
     return found;
 }
 

@@ -32,6 +32,9 @@ std::optional<int64_t> process_start_time(pid_t pid);
 /// The living children of `parent` (no zombies).
 std::vector<pid_t> children_of(pid_t parent);
 
+/// The children of `parent`, with the zombies it has not waited for yet.
+std::vector<pid_t> unreaped_children_of(pid_t parent);
+
 /// All living descendants of `root` (not itself, no zombies), parents before children.
 std::vector<pid_t> descendants_of(pid_t root);
 

@@ -1,0 +1,97 @@
+#include "domain/breaker_config.hh"
+
+#include "base/error.hh"
+#include "domain/breaker_rules.hh"
+
+#include <array>
+#include <cstdio>
+
+namespace ap {
+
+namespace {
+
+using Config = BreakerConfig;
+
+constexpr double most_count = 1'000'000;
+constexpr double most_window = most_window_calls;
+constexpr double longest_ms = 7 * 86'400'000;
+
+constexpr BreakerField fields[] = {
+    {"failure_threshold", &Config::failure_threshold, nullptr, 0, most_count},
+    {"success_threshold", &Config::success_threshold, nullptr, 1, most_count},
+    {"open_ms", &Config::open_ms, nullptr, 1, longest_ms},
+    {"probe_ms", &Config::probe_ms, nullptr, 1, longest_ms},
+    {"backoff_factor", nullptr, &Config::backoff_factor, 1.0, 100.0},
+    {"longest_open_ms", &Config::longest_open_ms, nullptr, 1, longest_ms},
+    {"half_open_probes", &Config::half_open_probes, nullptr, 1, 1000},
+    {"window_calls", &Config::window_calls, nullptr, 0, most_window},
+    {"window_ms", &Config::window_ms, nullptr, 0, longest_ms},
+    {"minimum_calls", &Config::minimum_calls, nullptr, 1, most_window},
+    {"failure_rate", nullptr, &Config::failure_rate, 0.01, 1.0},
+    {"slow_rate", nullptr, &Config::slow_rate, 0.01, 1.0},
+    {"slow_ms", &Config::slow_ms, nullptr, 0, longest_ms},
+};
+
+std::string shown(double value)
+{
+    std::array<char, 32> text{};
+    std::snprintf(text.data(), text.size(), "%.10g", value);
+    return text.data();
+}
+
+} // namespace
+
+std::span<const BreakerField> breaker_fields()
+{
+    return fields;
+}
+
+void check_breaker_config(const BreakerConfig &config)
+{
+    for (const BreakerField &field : fields) {
+        const double value = field.integer != nullptr
+                                 ? static_cast<double>(config.*field.integer)
+                                 : config.*field.real;
+        // Written so that NaN is refused too.
+        if (!(value >= field.low && value <= field.high)) {
+            throw Error(ExitStatus::BadData, std::string(field.name) + ": expected " +
+                                                 shown(field.low) + " to " +
+                                                 shown(field.high) + ", got " +
+                                                 shown(value));
+        }
+    }
+    if (config.window_calls > 0 && config.window_ms > 0) {
+        throw Error(ExitStatus::BadData,
+                    "window_ms: expected 0 beside window_calls " +
+                        std::to_string(config.window_calls) + ", got " +
+                        std::to_string(config.window_ms));
+    }
+}
+
+Json breaker_config_to_json(const BreakerConfig &config)
+{
+    Json json = Json::object();
+    for (const BreakerField &field : fields) {
+        json.set(field.name, field.integer != nullptr
+                                 ? Json::integer(config.*field.integer)
+                                 : Json::real(config.*field.real));
+    }
+    return json;
+}
+
+BreakerConfig breaker_config_from_json(std::string_view text)
+{
+    const Json json = Json::parse(text, "breaker configuration");
+    BreakerConfig config;
+    for (const BreakerField &field : fields) {
+        const Json value = json.get(field.name);
+        if (field.integer != nullptr && value.is_integer()) {
+            config.*field.integer = value.as_integer();
+        } else if (field.real != nullptr && value.is_number()) {
+            config.*field.real = value.as_number();
+        }
+    }
+    return config;
+}
+
+} // namespace ap

@@ -1,0 +1,32 @@
+#pragma once
+
+#include "domain/breaker.hh"
+
+#include <span>
+#include <string_view>
+
+namespace ap {
+
+/// One field of BreakerConfig: its name, of which it is a member (`integer` or `real`,
+/// the other is null), and its range. A name that ends in "_ms" is a length of time.
+struct BreakerField
+{
+    std::string_view name;
+    int64_t BreakerConfig::*integer;
+    double BreakerConfig::*real;
+    double low;
+    double high;
+};
+
+/// All fields in the order of the structure.
+std::span<const BreakerField> breaker_fields();
+
+/// Throws Error(BadData) naming the first field that is out of range.
+void check_breaker_config(const BreakerConfig &config);
+
+Json breaker_config_to_json(const BreakerConfig &config);
+
+/// Reads what breaker_config_to_json() wrote; a field that is missing has its default.
+BreakerConfig breaker_config_from_json(std::string_view text);
+
+} // namespace ap
