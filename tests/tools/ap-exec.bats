@@ -1,0 +1,158 @@
+#!/usr/bin/env bats
+
+setup() {
+    cd "$BATS_TEST_TMPDIR" || exit 1
+}
+
+plan() {
+    printf '%s' "$1" > plan.json
+    ap-run create plan.json
+}
+
+# Waits until a command succeeds, for at most ten seconds.
+until_true() {
+    local deadline=$((SECONDS + 10))
+    until "$@"; do
+        [ "$SECONDS" -lt "$deadline" ] || return 1
+        sleep 0.02
+    done
+}
+
+phase_is() {
+    [ "$(sqlite3 autopack.db "SELECT status FROM phases WHERE phase_id = '$1'")" = "$2" ]
+}
+
+run_is() {
+    [ "$(sqlite3 autopack.db 'SELECT status FROM runs')" = "$1" ]
+}
+
+@test "a run of phases and checks succeeds and leaves a sound database" {
+    plan '{"run_id": "r", "phases": [
+        {"id": "a", "command": "echo out; echo err >&2"},
+        {"id": "b", "command": ["true"], "check": "test 1 = 1", "depends_on": ["a"]}]}'
+    run ap-exec --run-id r
+    [ "$status" -eq 0 ]
+    [ "$(cat .autonomous_runs/r/phases/a/attempt-1/stdout)" = out ]
+    [ "$(cat .autonomous_runs/r/phases/a/attempt-1/stderr)" = err ]
+    [ "$(jq -r .status .autonomous_runs/r/phases/b/attempt-1/result.json)" = SUCCEEDED ]
+    ap-db check
+}
+
+@test "a failing phase is tried again and fails the run, skipping what depends on it" {
+    plan '{"run_id": "r", "phases": [
+        {"id": "a", "command": ["false"], "max_attempts": 3, "backoff": {"first": "10ms"}},
+        {"id": "b", "command": ["true"], "depends_on": ["a"]}]}'
+    run ap-exec --quiet --run-id r
+    [ "$status" -eq 1 ]
+    phase_is a FAILED
+    phase_is b SKIPPED
+    [ "$(sqlite3 autopack.db 'SELECT count(*) FROM attempts')" -eq 3 ]
+    ap-db check
+}
+
+@test "a daemon that forks away does not outlive its phase" {
+    plan '{"run_id": "r", "phases": [
+        {"id": "a", "command": "(setsid sleep 31.4159 &); sleep 0.1"}]}'
+    ap-exec --quiet --run-id r
+    run pgrep -f 'sleep 31.4159'
+    [ "$status" -ne 0 ]
+}
+
+@test "a phase that ignores TERM is killed when its time is up" {
+    plan '{"run_id": "r", "phases": [{"id": "a", "timeout": "200ms", "grace": "200ms",
+        "command": "trap \"\" TERM; while :; do sleep 0.1; done"}]}'
+    run ap-exec --quiet --run-id r
+    [ "$status" -eq 1 ]
+    [ "$(sqlite3 autopack.db 'SELECT status FROM attempts')" = TIMED_OUT ]
+}
+
+@test "a phase over its token cap fails as budget-exhausted" {
+    plan '{"run_id": "r", "phases": [{"id": "a", "token_cap": 10, "command":
+        "echo \"{\\\"prompt_tokens\\\": 11}\" > $AUTOPACK_USAGE_FIFO; sleep 30"}]}'
+    run ap-exec --quiet --run-id r
+    [ "$status" -eq 1 ]
+    [ "$(sqlite3 autopack.db 'SELECT status FROM attempts')" = BUDGET_EXHAUSTED ]
+}
+
+@test "a run over its token cap ends as budget-exhausted with status 80" {
+    plan '{"run_id": "r", "token_cap": 10, "phases": [{"id": "a", "command":
+        "echo \"{\\\"prompt_tokens\\\": 11}\" > $AUTOPACK_USAGE_FIFO; sleep 30"}]}'
+    run ap-exec --quiet --run-id r
+    [ "$status" -eq 80 ]
+    run_is DONE_FAILED_BUDGET_EXHAUSTED
+}
+
+@test "an executor that was killed leaves nothing stuck" {
+    plan '{"run_id": "r", "phases": [{"id": "a", "command":
+        "test $AUTOPACK_ATTEMPT -gt 1 || sleep 27.1828"}]}'
+    ap-exec --quiet --run-id r 3>&- &
+    until_true phase_is a EXECUTING
+    kill -9 $!
+    ap-exec --quiet --run-id r
+    run pgrep -f 'sleep 27.1828'
+    [ "$status" -ne 0 ]
+    [ "$(sqlite3 autopack.db "SELECT group_concat(status) FROM attempts")" = \
+        INTERRUPTED,SUCCEEDED ]
+    ap-db check
+}
+
+@test "a stop written by echo is obeyed and the run can be resumed" {
+    plan '{"run_id": "r", "phases": [{"id": "a", "command": ["sleep", "0.5"]},
+        {"id": "b", "command": ["true"]}]}'
+    ap-exec --quiet --run-id r 3>&- &
+    until_true phase_is a EXECUTING
+    echo stop:r > .autonomous_runs/.stop_executor
+    run wait $!
+    [ "$status" -eq 82 ]
+    phase_is a COMPLETE
+    phase_is b QUEUED
+    ap-exec --quiet --run-id r
+    run_is DONE_SUCCESS
+}
+
+@test "an abort written by echo ends the run now" {
+    plan '{"run_id": "r", "phases": [{"id": "a", "command": ["sleep", "30"]}]}'
+    ap-exec --quiet --run-id r 3>&- &
+    until_true phase_is a EXECUTING
+    echo abort:r > .autonomous_runs/.abort_run
+    run wait $!
+    [ "$status" -eq 83 ]
+    run_is DONE_ABORTED
+    ap-db check
+}
+
+@test "a phase is timed out by echo and by ap-ctl" {
+    plan '{"run_id": "r", "phases": [{"id": "a", "command": ["sleep", "30"]},
+        {"id": "b", "command": ["sleep", "30"]}]}'
+    ap-exec --quiet --jobs 2 --run-id r 3>&- &
+    until_true phase_is a EXECUTING
+    until_true phase_is b EXECUTING
+    echo timeout:a > .autonomous_runs/.force_timeout
+    ap-ctl timeout r b
+    run wait $!
+    [ "$status" -eq 1 ]
+    phase_is a FAILED
+    phase_is b FAILED
+}
+
+@test "four executors share a run without running a phase twice" {
+    jq -n '{run_id: "r", phases: [range(60) | {id: "p\(.)", command: ["true"]}]}' > p.json
+    ap-run create p.json
+    for _ in 1 2 3 4; do
+        ap-exec --quiet --run-id r 3>&- &
+    done
+    wait
+    run_is DONE_SUCCESS
+    [ "$(sqlite3 autopack.db 'SELECT count(*) FROM attempts')" -eq 60 ]
+    ap-db check
+}
+
+@test "64 racing reservations never pass the cap" {
+    plan '{"run_id": "r", "token_cap": 1000, "phases": [{"id": "a", "command": ["true"]}]}'
+    for _ in $(seq 64); do
+        ap-budget reserve r --tokens 37 > /dev/null 2>&1 3>&- &
+    done
+    wait
+    [ "$(sqlite3 autopack.db "SELECT tokens_reserved FROM budgets WHERE phase_id = ''")" \
+        -eq $((1000 / 37 * 37)) ]
+}
