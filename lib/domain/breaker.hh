@@ -75,7 +75,7 @@ struct BreakerResult
     std::string_view reason{}; ///< why it failed
     int64_t duration_ms = 0;
     std::optional<int64_t> probe_id{};
-    int64_t retry_after_ms = 0;      ///< what the service asked for
+    int64_t retry_after_ms = 0;       ///< what the service asked for
     std::optional<int64_t> slow_ms{}; ///< for this call instead of the configured one
 };
 

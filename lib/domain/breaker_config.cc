@@ -54,17 +54,20 @@ void check_breaker_config(const BreakerConfig &config)
                                  : config.*field.real;
         // Written so that NaN is refused too.
         if (!(value >= field.low && value <= field.high)) {
-            throw Error(ExitStatus::BadData, std::string(field.name) + ": expected " +
-                                                 shown(field.low) + " to " +
-                                                 shown(field.high) + ", got " +
-                                                 shown(value));
+            throw Error(ExitStatus::BadData,
+                        std::string(field.name) + ": expected " + shown(field.low) +
+                            " to " + shown(field.high) + ", got " + shown(value));
         }
     }
+    if (config.longest_open_ms < config.open_ms) {
+        throw Error(ExitStatus::BadData, "longest_open_ms: expected at least open_ms, " +
+                                             std::to_string(config.open_ms) + ", got " +
+                                             std::to_string(config.longest_open_ms));
+    }
     if (config.window_calls > 0 && config.window_ms > 0) {
-        throw Error(ExitStatus::BadData,
-                    "window_ms: expected 0 beside window_calls " +
-                        std::to_string(config.window_calls) + ", got " +
-                        std::to_string(config.window_ms));
+        throw Error(ExitStatus::BadData, "window_ms: expected 0 beside window_calls " +
+                                             std::to_string(config.window_calls) +
+                                             ", got " + std::to_string(config.window_ms));
     }
 }
 

@@ -170,10 +170,8 @@ void make_open(Breaker &breaker, std::string_view reason, int64_t retry_after_ms
     const double grown =
         static_cast<double>(config.open_ms) *
         std::pow(config.backoff_factor, static_cast<double>(breaker.times_opened));
-    // The first opening is as long as configured even if that is more than the longest.
-    const int64_t longest = std::max(config.longest_open_ms, config.open_ms);
-    const auto open_ms =
-        static_cast<int64_t>(std::min(grown, static_cast<double>(longest)));
+    const auto open_ms = static_cast<int64_t>(
+        std::min(grown, static_cast<double>(config.longest_open_ms)));
     breaker.state = BreakerState::Open;
     breaker.reason = short_reason(reason);
     breaker.success_count = 0;
