@@ -230,8 +230,9 @@ void put_back(const std::string &path, const std::string &lines)
     const Fd fd = open_file(path, O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK);
     struct stat info = {};
     char last = '\n';
-    if (fstat(fd.get(), &info) == 0 && info.st_size > 0) {
-        static_cast<void>(pread(fd.get(), &last, 1, info.st_size - 1));
+    if (fstat(fd.get(), &info) == 0 && info.st_size > 0 &&
+        pread(fd.get(), &last, 1, info.st_size - 1) != 1) {
+        last = '\n'; // cannot be told; the line break that may be missing stays missing
     }
     write_all(fd.get(), last == '\n' ? lines : "\n" + lines, "'" + path + "'");
 }

@@ -102,7 +102,8 @@ run_is() {
     ap-exec --quiet --run-id r 3>&- &
     until_true phase_is a EXECUTING
     echo stop:r > .autonomous_runs/.stop_executor
-    run wait $!
+    status=0
+    wait $! || status=$?
     [ "$status" -eq 82 ]
     phase_is a COMPLETE
     phase_is b QUEUED
@@ -115,7 +116,8 @@ run_is() {
     ap-exec --quiet --run-id r 3>&- &
     until_true phase_is a EXECUTING
     echo abort:r > .autonomous_runs/.abort_run
-    run wait $!
+    status=0
+    wait $! || status=$?
     [ "$status" -eq 83 ]
     run_is DONE_ABORTED
     ap-db check
@@ -129,7 +131,8 @@ run_is() {
     until_true phase_is b EXECUTING
     echo timeout:a > .autonomous_runs/.force_timeout
     ap-ctl timeout r b
-    run wait $!
+    status=0
+    wait $! || status=$?
     [ "$status" -eq 1 ]
     phase_is a FAILED
     phase_is b FAILED
