@@ -1,7 +1,6 @@
 #include "base/clock.hh"
 
 #include <array>
-#include <cstdio>
 #include <ctime>
 
 namespace ap {
@@ -18,17 +17,17 @@ int64_t read_clock(clockid_t id)
     return static_cast<int64_t>(t.tv_sec) * 1000 + t.tv_nsec / 1'000'000;
 }
 
-std::string broken_down(UnixMs at, const char *format, bool local)
+// Seconds since 1970 and the milliseconds after them, which are never negative.
+struct Instant
 {
-    const time_t seconds = at / 1000;
-    tm parts{};
-    std::array<char, 32> text{};
-    if (local) {
-        localtime_r(&seconds, &parts);
-    } else {
-        gmtime_r(&seconds, &parts);
-    }
-    return {text.data(), std::strftime(text.data(), text.size(), format, &parts)};
+    time_t seconds;
+    int milliseconds;
+};
+
+Instant instant_of(UnixMs at)
+{
+    const auto milliseconds = static_cast<int>(((at % 1000) + 1000) % 1000);
+    return {(at - milliseconds) / 1000, milliseconds};
 }
 
 } // namespace
@@ -45,16 +44,24 @@ std::chrono::milliseconds SystemClock::monotonic() const
 
 std::string format_rfc3339(UnixMs at)
 {
-    std::array<char, 16> fraction{};
-    const int length = std::snprintf(fraction.data(), fraction.size(), ".%03dZ",
-                                     static_cast<int>(at % 1000));
-    return broken_down(at, "%Y-%m-%dT%H:%M:%S", false) +
-           std::string(fraction.data(), static_cast<size_t>(length));
+    const Instant instant = instant_of(at);
+    tm parts{};
+    gmtime_r(&instant.seconds, &parts);
+    std::array<char, 32> text{};
+    const size_t length =
+        std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%S", &parts);
+    const std::string milliseconds = std::to_string(1000 + instant.milliseconds);
+    return std::string(text.data(), length) + "." + milliseconds.substr(1) + "Z";
 }
 
 std::string format_local(UnixMs at)
 {
-    return broken_down(at, "%Y-%m-%d %H:%M:%S", true);
+    const time_t seconds = instant_of(at).seconds;
+    tm parts{};
+    localtime_r(&seconds, &parts);
+    std::array<char, 32> text{};
+    return {text.data(),
+            std::strftime(text.data(), text.size(), "%Y-%m-%d %H:%M:%S", &parts)};
 }
 
 } // namespace ap

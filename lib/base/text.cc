@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <cstdio>
 #include <numeric>
 
 namespace ap {
@@ -13,6 +12,7 @@ namespace ap {
 namespace {
 
 constexpr std::string_view blanks = " \t\r\n";
+constexpr std::string_view hexadecimal = "0123456789abcdef";
 constexpr double longest_duration_ms = 366.0 * 24 * 3600 * 1000;
 
 bool is_alphanumeric(char c)
@@ -37,12 +37,18 @@ size_t edit_distance(std::string_view a, std::string_view b)
     return row[b.size()];
 }
 
-template <typename... Values>
-std::string formatted(const char *format, Values... values)
+std::string two_digits(int64_t value)
 {
-    std::array<char, 64> buffer{};
-    const int length = std::snprintf(buffer.data(), buffer.size(), format, values...);
-    return {buffer.data(), static_cast<size_t>(std::max(length, 0))};
+    return (value < 10 ? "0" : "") + std::to_string(value);
+}
+
+// One decimal, as printf's %.1f rounds it.
+std::string one_decimal(double value)
+{
+    std::array<char, 32> digits{};
+    const auto [end, error] = std::to_chars(digits.data(), digits.data() + digits.size(),
+                                            value, std::chars_format::fixed, 1);
+    return error == std::errc() ? std::string(digits.data(), end) : std::string();
 }
 
 } // namespace
@@ -146,21 +152,18 @@ std::string format_duration(std::chrono::milliseconds length)
     const int64_t ms = length.count();
     const int64_t s = ms / 1000;
     if (ms < 1000) {
-        return formatted("%ldms", static_cast<long>(ms));
+        return std::to_string(ms) + "ms";
     }
     if (s < 60) {
-        return formatted("%lds", static_cast<long>(s));
+        return std::to_string(s) + "s";
     }
     if (s < 3600) {
-        return formatted("%ldm%02lds", static_cast<long>(s / 60),
-                         static_cast<long>(s % 60));
+        return std::to_string(s / 60) + "m" + two_digits(s % 60) + "s";
     }
     if (s < 86400) {
-        return formatted("%ldh%02ldm", static_cast<long>(s / 3600),
-                         static_cast<long>(s / 60 % 60));
+        return std::to_string(s / 3600) + "h" + two_digits(s / 60 % 60) + "m";
     }
-    return formatted("%ldd%02ldh", static_cast<long>(s / 86400),
-                     static_cast<long>(s / 3600 % 24));
+    return std::to_string(s / 86400) + "d" + two_digits(s / 3600 % 24) + "h";
 }
 
 std::string format_count(int64_t count)
@@ -168,10 +171,11 @@ std::string format_count(int64_t count)
     if (count < 1000) {
         return std::to_string(count);
     }
-    if (count < 1'000'000) {
-        return formatted("%.1fk", static_cast<double>(count) / 1e3);
+    // From here on one decimal would round to 1000.0k.
+    if (count < 999'950) {
+        return one_decimal(static_cast<double>(count) / 1e3) + "k";
     }
-    return formatted("%.1fM", static_cast<double>(count) / 1e6);
+    return one_decimal(static_cast<double>(count) / 1e6) + "M";
 }
 
 bool is_identifier(std::string_view text)
@@ -188,7 +192,9 @@ std::string printable(std::string_view text, size_t limit)
     for (const char c : text.substr(0, limit)) {
         const auto byte = static_cast<unsigned char>(c);
         if (byte < 32 || byte > 126 || c == '\\') {
-            shown += formatted("\\x%02x", static_cast<unsigned>(byte));
+            shown += "\\x";
+            shown += hexadecimal[byte >> 4U];
+            shown += hexadecimal[byte & 0xfU];
         } else {
             shown += c;
         }
