@@ -37,19 +37,9 @@ int newest_version()
     return ap::migrations().back().version;
 }
 
-// Opened without the checks of State, which wants the newest schema.
-ap::Sqlite open_any_version(const ap::StatePaths &paths)
-{
-    if (!ap::path_exists(paths.database)) {
-        throw ap::Error(ExitStatus::NoInput,
-                        "no database at '" + paths.database + "': run 'ap-db init'");
-    }
-    return ap::Sqlite(paths.database, ap::OpenMode::ReadWrite);
-}
-
 ExitStatus version(const ap::Arguments &arguments, const ap::StatePaths &paths)
 {
-    ap::Sqlite database = open_any_version(paths);
+    ap::Sqlite database = ap::open_database(paths, ap::State::Access::Read);
     const int file = ap::schema_version(database);
     if (arguments.has("json")) {
         ap::Json json = ap::Json::object();
@@ -66,7 +56,7 @@ ExitStatus version(const ap::Arguments &arguments, const ap::StatePaths &paths)
 
 ExitStatus migrate(const ap::Arguments &arguments, const ap::StatePaths &paths)
 {
-    ap::Sqlite database = open_any_version(paths);
+    ap::Sqlite database = ap::open_database(paths, ap::State::Access::Write);
     const ap::MigrationResult result = ap::migrate(database, ap::migrations());
     if (arguments.has("json")) {
         ap::Json json = ap::Json::object();
@@ -79,6 +69,18 @@ ExitStatus migrate(const ap::Arguments &arguments, const ap::StatePaths &paths)
         ap::print("schema " + std::to_string(result.from) + " -> " +
                   std::to_string(result.to) + ", the old one is in '" + result.snapshot +
                   "'\n");
+    }
+    return ExitStatus::Done;
+}
+
+ExitStatus init(const ap::Arguments &arguments, const ap::StatePaths &paths)
+{
+    // Control files may be written before the first executor makes this directory.
+    ap::make_directories(paths.runs, 0700);
+    if (arguments.has("json")) {
+        ap::Json json = ap::Json::object();
+        json.set("database", paths.database).set("runs_directory", paths.runs);
+        ap::print(json.dump() + "\n");
     }
     return ExitStatus::Done;
 }
@@ -171,7 +173,7 @@ ExitStatus manage(const ap::Arguments &arguments)
     if (verb == "stats") {
         return stats(arguments, state);
     }
-    return verb == "cleanup" ? cleanup(arguments, state) : ExitStatus::Done;
+    return verb == "cleanup" ? cleanup(arguments, state) : init(arguments, paths);
 }
 
 } // namespace

@@ -13,23 +13,33 @@ struct Rule
 
 constexpr Rule rules[] = {
     {"budget-used", R"sql(
+        WITH phase_sums (run_id, phase_id, tokens, cost) AS (
+            SELECT run_id, phase_id, sum(prompt_tokens + completion_tokens),
+                sum(cost_microusd) FROM llm_usage_events GROUP BY run_id, phase_id),
+        sums (run_id, phase_id, tokens, cost) AS (
+            SELECT * FROM phase_sums WHERE phase_id <> '' UNION ALL
+            SELECT run_id, '', sum(tokens), sum(cost) FROM phase_sums GROUP BY run_id)
         SELECT 'budget of run ' || b.run_id || ' phase "' || b.phase_id || '" says '
-            || b.tokens_used || ' tokens used, its usage sums to ' || coalesce(sum(
-            u.prompt_tokens + u.completion_tokens), 0)
-        FROM budgets b LEFT JOIN llm_usage_events u ON u.run_id = b.run_id
-            AND (b.phase_id = '' OR u.phase_id = b.phase_id)
-        GROUP BY b.run_id, b.phase_id
-        HAVING b.tokens_used <> coalesce(sum(u.prompt_tokens + u.completion_tokens), 0)
-            OR b.cost_used_microusd <> coalesce(sum(u.cost_microusd), 0))sql"},
+            || b.tokens_used || ' tokens and ' || b.cost_used_microusd
+            || ' micro-USD used, its usage sums to ' || coalesce(s.tokens, 0) || ' and '
+            || coalesce(s.cost, 0)
+        FROM budgets b LEFT JOIN sums s USING (run_id, phase_id)
+        WHERE b.tokens_used <> coalesce(s.tokens, 0)
+            OR b.cost_used_microusd <> coalesce(s.cost, 0))sql"},
     {"budget-reserved", R"sql(
+        WITH phase_sums (run_id, phase_id, tokens, cost) AS (
+            SELECT run_id, phase_id, sum(tokens), sum(cost_microusd)
+            FROM budget_reservations WHERE status = 'OPEN' GROUP BY run_id, phase_id),
+        sums (run_id, phase_id, tokens, cost) AS (
+            SELECT * FROM phase_sums WHERE phase_id <> '' UNION ALL
+            SELECT run_id, '', sum(tokens), sum(cost) FROM phase_sums GROUP BY run_id)
         SELECT 'budget of run ' || b.run_id || ' phase "' || b.phase_id || '" says '
-            || b.tokens_reserved || ' tokens reserved, its open reservations sum to '
-            || coalesce(sum(r.tokens), 0)
-        FROM budgets b LEFT JOIN budget_reservations r ON r.run_id = b.run_id
-            AND r.status = 'OPEN' AND (b.phase_id = '' OR r.phase_id = b.phase_id)
-        GROUP BY b.run_id, b.phase_id
-        HAVING b.tokens_reserved <> coalesce(sum(r.tokens), 0)
-            OR b.cost_reserved_microusd <> coalesce(sum(r.cost_microusd), 0))sql"},
+            || b.tokens_reserved || ' tokens and ' || b.cost_reserved_microusd
+            || ' micro-USD reserved, its open reservations sum to '
+            || coalesce(s.tokens, 0) || ' and ' || coalesce(s.cost, 0)
+        FROM budgets b LEFT JOIN sums s USING (run_id, phase_id)
+        WHERE b.tokens_reserved <> coalesce(s.tokens, 0)
+            OR b.cost_reserved_microusd <> coalesce(s.cost, 0))sql"},
     {"run-counters", R"sql(
         SELECT 'run ' || r.run_id || ' counts ' || r.open_phases || ' open and '
             || r.failed_phases || ' failed phases' FROM runs r
@@ -66,31 +76,54 @@ constexpr Rule rules[] = {
         GROUP BY p.run_id, p.phase_id
         HAVING count(a.attempt_id) <> (p.status IN ('EXECUTING', 'GATE', 'CI_RUNNING'))
         )sql"},
+    {"attempt-status", R"sql(
+        SELECT 'attempt ' || number || ' of run ' || run_id || ' phase ' || phase_id
+            || ' is ' || status || iif(ended_at IS NULL, ' without', ' with') || ' an end'
+        FROM attempts
+        WHERE (ended_at IS NULL) <> (status IN ('EXECUTING', 'CI_RUNNING')))sql"},
     {"ended-runs", R"sql(
         SELECT 'run ' || run_id || ' is ' || status || ' with ' || open_phases
             || ' open phases' FROM runs
         WHERE status LIKE 'DONE%' AND open_phases > 0
             OR status NOT LIKE 'DONE%' AND open_phases = 0)sql"},
+    {"ended-attempts", R"sql(
+        SELECT 'run ' || r.run_id || ' is ' || r.status || ', attempt ' || a.number
+            || ' of its phase ' || a.phase_id || ' has no end'
+        FROM runs r JOIN attempts a USING (run_id)
+        WHERE r.status LIKE 'DONE%' AND a.ended_at IS NULL)sql"},
+    {"event-detail", R"sql(
+        SELECT 'detail of event ' || event_id || ' (' || kind || ') is no JSON object'
+        FROM events WHERE NOT json_valid(detail)
+            OR iif(json_valid(detail), json_type(detail), '') <> 'object')sql"},
     {"run-events", R"sql(
+        WITH last (run_id, event_id) AS (
+            SELECT run_id, max(event_id) FROM events
+            WHERE kind IN ('run.created', 'run.status') GROUP BY run_id),
+        said (run_id, status) AS (
+            SELECT last.run_id, iif(json_valid(detail), coalesce(
+                json_extract(detail, '$.to'), json_extract(detail, '$.status')), NULL)
+            FROM last JOIN events USING (event_id))
         SELECT 'run ' || r.run_id || ' is ' || r.status || ', its last event says '
-            || coalesce(json_extract(e.detail, '$.to'), json_extract(e.detail, '$.status'))
-        FROM runs r JOIN events e ON e.event_id = (SELECT max(event_id) FROM events x
-            WHERE x.run_id = r.run_id AND x.kind IN ('run.created', 'run.status'))
-        WHERE r.status <> coalesce(json_extract(e.detail, '$.to'),
-                                   json_extract(e.detail, '$.status')))sql"},
+            || coalesce(said.status, 'nothing')
+        FROM runs r LEFT JOIN said USING (run_id)
+        WHERE r.status IS NOT said.status)sql"},
     {"phase-events", R"sql(
-        WITH last (run_id, phase_id, event_id) AS (
-            SELECT run_id, phase_id, max(event_id) FROM events
-            WHERE kind = 'phase.status' AND event_id > coalesce((SELECT max(c.event_id)
-                FROM events c WHERE c.kind = 'run.created'
-                AND c.run_id = events.run_id), 0)
-            GROUP BY run_id, phase_id)
+        WITH created (run_id, event_id) AS (
+            SELECT run_id, max(event_id) FROM events
+            WHERE kind = 'run.created' GROUP BY run_id),
+        last (run_id, phase_id, event_id) AS (
+            SELECT e.run_id, e.phase_id, max(e.event_id)
+            FROM events e LEFT JOIN created c USING (run_id)
+            WHERE e.kind = 'phase.status' AND e.event_id > coalesce(c.event_id, 0)
+            GROUP BY e.run_id, e.phase_id),
+        said (run_id, phase_id, status) AS (
+            SELECT last.run_id, last.phase_id,
+                iif(json_valid(detail), json_extract(detail, '$.to'), 'nonsense')
+            FROM last JOIN events USING (event_id))
         SELECT 'phase ' || p.phase_id || ' of run ' || p.run_id || ' is ' || p.status
-            || ', its last event says ' || coalesce(json_extract(e.detail, '$.to'),
-                                                    'nothing')
-        FROM phases p LEFT JOIN last USING (run_id, phase_id)
-            LEFT JOIN events e ON e.event_id = last.event_id
-        WHERE p.status <> coalesce(json_extract(e.detail, '$.to'), 'QUEUED'))sql"},
+            || ', its last event says ' || coalesce(said.status, 'nothing')
+        FROM phases p LEFT JOIN said USING (run_id, phase_id)
+        WHERE p.status <> coalesce(said.status, 'QUEUED'))sql"},
 };
 
 void collect(Sqlite &database, std::string_view rule, std::string_view sql,
@@ -102,24 +135,37 @@ void collect(Sqlite &database, std::string_view rule, std::string_view sql,
     }
 }
 
-} // namespace
-
-std::vector<Finding> check_integrity(Sqlite &database)
+void check_all(Sqlite &database, std::vector<Finding> &findings)
 {
-    std::vector<Finding> findings;
     collect(database, "integrity",
             "SELECT integrity_check FROM pragma_integrity_check "
             "WHERE integrity_check <> 'ok'",
             findings);
     if (!findings.empty()) {
-        return findings; // what a damaged file says about the rest is worth nothing
+        return; // what a damaged file says about the rest is worth nothing
     }
     collect(database, "foreign-key",
-            "SELECT 'a row of ' || \"table\" || ' refers to a missing row of ' || parent "
-            "FROM pragma_foreign_key_check",
+            "SELECT 'a row of ' || \"table\" || coalesce(' (rowid ' || rowid || ')', '') "
+            "|| ' refers to a missing row of ' || parent FROM pragma_foreign_key_check",
             findings);
     for (const Rule &rule : rules) {
         collect(database, rule.name, rule.sql, findings);
+    }
+}
+
+} // namespace
+
+std::vector<Finding> check_integrity(Sqlite &database)
+{
+    std::vector<Finding> findings;
+    try {
+        check_all(database, findings);
+    } catch (const SqliteError &error) {
+        // Some damage ends integrity_check itself, or shows in a later query only.
+        if (!error.is_corrupt()) {
+            throw;
+        }
+        findings.push_back({"integrity", error.what()});
     }
     return findings;
 }

@@ -81,18 +81,19 @@ void end_what_is_left(const OrphanedAttempt &attempt)
 {
     const std::string marker = "AUTOPACK_LEASE=" + attempt.lease.token;
     // A process may fork while its siblings are being ended, so look until all are gone.
-    for (int round = 0; round < 10; round++) {
-        const std::vector<pid_t> left = processes_with_environment(marker);
-        if (left.empty()) {
-            return;
-        }
+    std::vector<pid_t> left = processes_with_environment(marker);
+    for (int round = 0; round < 10 && !left.empty(); round++) {
         if (!end_processes(left, attempt.lease.phase.grace)) {
             break;
         }
+        left = processes_with_environment(marker);
     }
-    throw Error(ExitStatus::TryAgain,
-                "phase " + attempt.lease.phase.id + ": processes of the dead executor " +
-                    std::to_string(attempt.executor.pid) + " cannot be ended");
+    if (!left.empty()) {
+        throw Error(ExitStatus::TryAgain,
+                    "phase " + attempt.lease.phase.id + ": process " +
+                        std::to_string(left.front()) + ", left by the dead executor " +
+                        std::to_string(attempt.executor.pid) + ", cannot be ended");
+    }
 }
 
 std::optional<Control> pending_timeout(Sqlite &database, const Lease &lease)
@@ -130,14 +131,15 @@ bool is_still_open(Sqlite &database, int64_t attempt_id)
     return query.step();
 }
 
-void record_death(Sqlite &database, const DeadExecutor &executor, UnixMs now)
+// False if another process was faster.
+bool record_death(Sqlite &database, const DeadExecutor &executor, UnixMs now)
 {
     Statement end = database.prepare("UPDATE executors SET ended_at = ?2, "
                                      "outcome = 'died' WHERE executor_id = ?1 "
                                      "AND ended_at IS NULL RETURNING executor_id");
     end.bind_all(executor.executor_id, now);
     if (!end.step()) {
-        return; // another process was faster
+        return false;
     }
     end.run();
     append_event(database, "executor.died", executor.run_id, {}, 0,
@@ -149,6 +151,7 @@ void record_death(Sqlite &database, const DeadExecutor &executor, UnixMs now)
                  "(SELECT 1 FROM executors WHERE run_id = ?1 AND ended_at IS NULL)")
         .bind_all(executor.run_id)
         .run();
+    return true;
 }
 
 } // namespace
@@ -178,8 +181,7 @@ CleanupResult forget_dead_processes(State &state, std::string_view run_id)
         }
     }
     for (const DeadExecutor &executor : executors) {
-        record_death(database, executor, clock.now());
-        result.executors++;
+        result.executors += int{record_death(database, executor, clock.now())};
     }
     for (const int64_t connection : connections) {
         database.prepare("DELETE FROM connections WHERE connection_id = ?1")

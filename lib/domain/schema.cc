@@ -256,6 +256,10 @@ END;
 CREATE TRIGGER usage_is_final BEFORE UPDATE ON llm_usage_events BEGIN
     SELECT RAISE(ABORT, 'llm_usage_events is append-only');
 END;
+CREATE TRIGGER usage_is_kept BEFORE DELETE ON llm_usage_events
+WHEN EXISTS (SELECT 1 FROM runs WHERE run_id = OLD.run_id) BEGIN
+    SELECT RAISE(ABORT, 'llm_usage_events is append-only');
+END;
 CREATE TRIGGER reservation_opened AFTER INSERT ON budget_reservations
 WHEN NEW.status = 'OPEN' BEGIN
     UPDATE budgets SET
@@ -272,6 +276,13 @@ WHEN OLD.status = 'OPEN' BEGIN
         cost_reserved_microusd = cost_reserved_microusd - OLD.cost_microusd
             + CASE NEW.status WHEN 'OPEN' THEN NEW.cost_microusd ELSE 0 END
     WHERE run_id = NEW.run_id AND phase_id IN ('', NEW.phase_id);
+END;
+CREATE TRIGGER reservation_deleted AFTER DELETE ON budget_reservations
+WHEN OLD.status = 'OPEN' BEGIN
+    UPDATE budgets SET
+        tokens_reserved = tokens_reserved - OLD.tokens,
+        cost_reserved_microusd = cost_reserved_microusd - OLD.cost_microusd
+    WHERE run_id = OLD.run_id AND phase_id IN ('', OLD.phase_id);
 END;
 CREATE TRIGGER reservation_is_final BEFORE UPDATE ON budget_reservations
 WHEN OLD.status = 'SETTLED' BEGIN

@@ -40,9 +40,11 @@ public:
     };
 
     /// Opens the database, sets WAL, foreign_keys and synchronous=FULL, and registers
-    /// this process under `tool`. Throws Error(NoInput) "no database at '...': run 'ap-db
-    /// init'", Error(Config) if the schema is older ("run 'ap-db migrate'") or newer than
-    /// the program.
+    /// this process under `tool`. With Access::Read the registration is left out where it
+    /// cannot be written (read-only, disk full). Throws Error(NoInput) "no database at
+    /// '...': run 'ap-db init'", Error(Config) if the schema is older ("run 'ap-db
+    /// migrate'") or newer than the program, Error(NoPermission) if it is to be written
+    /// and cannot be.
     State(StatePaths paths, Access access, std::string_view tool);
     ~State();
     State(const State &) = delete;
@@ -59,7 +61,15 @@ private:
     StatePaths paths_;
     Sqlite database_;
     int64_t connection_id_ = 0;
+
+    void register_connection(std::string_view tool);
 };
+
+/// Opens the file of whatever schema version, without registration; throws as State does,
+/// except for the version. With Access::Read the file need not be writable; on a
+/// read-only file system nothing but the file itself is read then, as nobody can change
+/// it.
+Sqlite open_database(const StatePaths &paths, State::Access access);
 
 /// What forget_dead_processes() did.
 struct CleanupResult
