@@ -155,7 +155,7 @@ bool wait_for_end(std::vector<Fd> &pinned, Clock::time_point deadline)
 {
     while (!pinned.empty()) {
         const auto left =
-            std::chrono::duration_cast<Milliseconds>(deadline - Clock::now()).count();
+            std::chrono::ceil<Milliseconds>(deadline - Clock::now()).count();
         pollfd watched = {pinned.back().get(), POLLIN, 0};
         const int ready = poll(&watched, 1, static_cast<int>(std::max<int64_t>(0, left)));
         if (ready < 0 && errno != EINTR) {
