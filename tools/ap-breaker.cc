@@ -2,45 +2,53 @@
 #include "cli/table.hh"
 #include "cli/tool.hh"
 #include "domain/breaker.hh"
+#include "domain/breaker_config.hh"
+#include "domain/breaker_run.hh"
 #include "domain/state.hh"
-#include "sys/child.hh"
 
-#include <chrono>
+#include <algorithm>
+#include <cstring>
 
 namespace {
 
 using ap::ExitStatus;
 
 constexpr ap::Option options[] = {
+    {'s', "slow-after", "D", "run: slow if it took this long; set: the same for all"},
+    {'i', "ignore-status", "LIST", "run: exit statuses (4,75) that tell nothing"},
     {'p', "probe", "ID", "success, failure: the probe that allow printed"},
     {'d', "duration", "D", "success, failure: how long the call took"},
     {'r', "reason", "TEXT", "failure, open: why"},
-    {'a', "retry-after", "D", "failure: how long the service asked to be left alone"},
-    {'A', "all", "", "reset: every breaker"},
-    {0, "failure-threshold", "N", "set: failures in a row that open it (0: never)"},
-    {0, "success-threshold", "N", "set: successes in half-open that close it"},
+    {0, "retry-after", "D", "failure: how long the service asked to be left alone"},
+    {0, "failure-threshold", "N", "set: failures in a row that open it (0: any number)"},
+    {0, "success-threshold", "N", "set: successful probes that close it"},
     {0, "open-for", "D", "set: how long it stays open the first time"},
+    {0, "probe-for", "D", "set: a probe not reported by then is given up"},
+    {0, "backoff-factor", "X", "set: how much longer it opens each time again"},
+    {0, "longest-open", "D", "set: how long it stays open at most"},
     {0, "half-open-probes", "N", "set: probes at once, over all processes"},
-    {0, "window-calls", "N", "set: sliding window of N calls"},
-    {0, "window", "D", "set: sliding window of time"},
-    {0, "failure-rate", "X", "set: share of failures in the window that opens it"},
-    {0, "slow-after", "D", "set: a call this long is slow"},
-    {0, "slow-rate", "X", "set: share of slow calls in the window that opens it"},
-    {0, "json", "", "print JSON"},
+    {0, "window-calls", "N", "set: rates count over the last N calls"},
+    {0, "window", "D", "set: rates count over the calls of the last D"},
+    {0, "minimum-calls", "N", "set: calls in the window before a rate counts"},
+    {0, "failure-rate", "X", "set: share of failed calls that opens it, up to 1"},
+    {0, "slow-rate", "X", "set: share of slow calls that opens it, up to 1"},
+    {'a', "all", "", "reset: every breaker"},
+    {0, "json", "", "list, show: print JSON"},
     {0, "db", "PATH", "database file (default: AUTOPACK_DB or autopack.db)"},
 };
 
 constexpr ap::Verb verbs[] = {
     {"list", "", "print all breakers", 0, 0},
-    {"show", "NAME", "print one breaker", 1, 1},
-    {"run", "NAME -- CMD...", "run a command if the breaker allows it", 2, 100'000},
-    {"allow", "NAME", "ask: status 0 if a call may go ahead, 81 if not", 1, 1},
+    {"show", "NAME", "print one breaker and its settings", 1, 1},
+    {"run", "NAME -- CMD [ARG...]", "run a command if the breaker allows it", 2,
+     SIZE_MAX},
+    {"allow", "NAME", "ask whether a call may go ahead: 0, or 81 if not", 1, 1},
     {"success", "NAME", "report a call that went well", 1, 1},
     {"failure", "NAME", "report a call that failed", 1, 1},
     {"open", "NAME", "hold it open until it is closed or reset", 1, 1},
     {"close", "NAME", "close it", 1, 1},
     {"disable", "NAME", "let everything pass and count nothing", 1, 1},
-    {"reset", "[NAME]", "close it with nothing counted", 0, 1},
+    {"reset", "NAME | --all", "close it, with nothing counted", 0, 1},
     {"set", "NAME", "change when it opens and closes", 1, 1},
 };
 
@@ -49,168 +57,209 @@ constexpr ap::ToolSpec spec = {.name = "ap-breaker",
                                .options = options,
                                .verbs = verbs};
 
-int64_t duration_of(const ap::Arguments &arguments, std::string_view option,
-                    int64_t fallback)
+[[noreturn]] void bad_value(std::string_view option, std::string_view expected,
+                            std::string_view text)
+{
+    throw ap::UsageError("--" + std::string(option) + ": expected " +
+                         std::string(expected) + ", got '" + ap::printable(text) + "'");
+}
+
+std::optional<int64_t> duration(const ap::Arguments &arguments, std::string_view option)
 {
     const auto text = arguments.value(option);
-    const auto duration = text ? ap::parse_duration(*text) : std::nullopt;
-    if (text && !duration) {
-        throw ap::UsageError("--" + std::string(option) +
-                             ": expected a duration such as 90s, got '" +
-                             ap::printable(*text) + "'");
+    const auto length = text ? ap::parse_duration(*text) : std::nullopt;
+    if (text && !length) {
+        bad_value(option, "a duration such as 90s", *text);
     }
-    return duration ? duration->count() : fallback;
+    return length ? std::optional(length->count()) : std::nullopt;
 }
 
-double share_of(const ap::Arguments &arguments, std::string_view option, double fallback)
+std::vector<int64_t> ignored_statuses(const ap::Arguments &arguments)
 {
-    const auto text = arguments.value(option);
-    const auto share = text ? ap::parse_decimal(*text) : std::nullopt;
-    if (text && !share) {
-        throw ap::UsageError("--" + std::string(option) +
-                             ": expected a number up to 1, got '" + ap::printable(*text) +
-                             "'");
+    std::vector<int64_t> statuses;
+    for (const std::string &list : arguments.values("ignore-status")) {
+        for (const std::string_view item : ap::split(list, ',')) {
+            const auto status = ap::parse_integer(item, 0, 255);
+            if (!status) {
+                bad_value("ignore-status", "numbers up to 255 separated by commas", list);
+            }
+            statuses.push_back(*status);
+        }
     }
-    return share.value_or(fallback);
+    return statuses;
 }
 
-ap::BreakerConfig config_of(const ap::Arguments &arguments, ap::BreakerConfig config)
+std::string instant(const std::optional<ap::UnixMs> &at)
 {
-    constexpr int64_t most = 1'000'000;
-    const auto count = [&](std::string_view option, int64_t fallback) {
-        return arguments.integer(option, 0, most).value_or(fallback);
-    };
-    config.failure_threshold = count("failure-threshold", config.failure_threshold);
-    config.success_threshold = count("success-threshold", config.success_threshold);
-    config.half_open_probes = count("half-open-probes", config.half_open_probes);
-    config.window_calls = count("window-calls", config.window_calls);
-    config.open_ms = duration_of(arguments, "open-for", config.open_ms);
-    config.longest_open_ms = std::max(config.longest_open_ms, config.open_ms);
-    config.window_ms = duration_of(arguments, "window", config.window_ms);
-    config.slow_ms = duration_of(arguments, "slow-after", config.slow_ms);
-    config.failure_rate = share_of(arguments, "failure-rate", config.failure_rate);
-    config.slow_rate = share_of(arguments, "slow-rate", config.slow_rate);
-    return config;
+    return at ? ap::format_local(*at) : "-";
 }
 
-void print_breakers(const ap::Arguments &arguments,
-                    const std::vector<ap::Breaker> &breakers)
+void list(const ap::Arguments &arguments, ap::Breakers &breakers)
 {
-    ap::Table table({"BREAKER", "STATE", "FAILURES", "RETRY AT", "REASON"});
-    for (const ap::Breaker &breaker : breakers) {
+    ap::Table table({"BREAKER", "STATE", "FAILURES", "PROBES", "RETRY AT", "REASON"});
+    for (const ap::Breaker &breaker : breakers.list()) {
         if (arguments.has("json")) {
             ap::print(ap::breaker_to_json(breaker).dump() + "\n");
-            continue;
         }
         table.add({breaker.name, std::string(ap::breaker_state_name(breaker.state)),
-                   std::to_string(breaker.failure_count),
-                   breaker.retry_at ? ap::format_local(*breaker.retry_at) : "-",
-                   ap::printable(breaker.reason.value_or(""), 60)});
+                   std::to_string(breaker.failure_count), std::to_string(breaker.probes),
+                   instant(breaker.retry_at),
+                   ap::printable(breaker.reason.value_or("-"), 60)});
     }
     if (!arguments.has("json")) {
         ap::print(table.text());
     }
 }
 
+void show(const ap::Arguments &arguments, const ap::Breaker &breaker)
+{
+    if (arguments.has("json")) {
+        ap::print(ap::breaker_to_json(breaker).dump() + "\n");
+        return;
+    }
+    ap::print("breaker " + breaker.name + ": " +
+              std::string(ap::breaker_state_name(breaker.state)) +
+              (breaker.reason ? " (" + ap::printable(*breaker.reason) + ")" : "") +
+              "\nfailures in a row: " + std::to_string(breaker.failure_count) +
+              "\nsuccessful probes: " + std::to_string(breaker.success_count) +
+              "\nprobes under way: " + std::to_string(breaker.probes) +
+              "\nopened at: " + instant(breaker.opened_at) +
+              "\nretry at: " + instant(breaker.retry_at) + "\n\n");
+    ap::Table table({"SETTING", "VALUE"});
+    for (const ap::BreakerField &field : ap::breaker_fields()) {
+        table.add(
+            {std::string(field.setting), ap::breaker_field_text(breaker.config, field)});
+    }
+    ap::print(table.text());
+}
+
 [[noreturn]] void refuse(const std::string &name, const ap::BreakerPermit &permit)
 {
-    throw ap::Error(ExitStatus::BreakerOpen,
-                    "breaker '" + name + "' is open" +
-                        (permit.retry_at
-                             ? "; try again at " + ap::format_local(*permit.retry_at)
-                             : std::string("; it is held open until it is reset")));
+    std::string when = "it is held open until it is closed or reset";
+    if (permit.retry_at) {
+        const ap::UnixMs wait = *permit.retry_at - ap::SystemClock().now();
+        when = "try again in " +
+               ap::format_duration(
+                   std::chrono::milliseconds(std::max<ap::UnixMs>(wait, 0))) +
+               " (" + ap::format_local(*permit.retry_at) + ")";
+    }
+    throw ap::Error(ExitStatus::BreakerOpen, "breaker '" + name + "' is open; " + when);
 }
 
-ExitStatus run(const ap::Arguments &arguments, ap::Breakers &breakers)
+ExitStatus run(const ap::Arguments &arguments, const ap::StatePaths &paths)
 {
-    const std::string &name = arguments.operands()[0];
-    const ap::BreakerPermit permit = breakers.allow(name);
-    if (!permit.allowed) {
-        refuse(name, permit);
+    const auto &operands = arguments.operands();
+    const ap::GuardedCommand command = {.breaker = operands[0],
+                                        .argv = {operands.begin() + 1, operands.end()},
+                                        .slow_ms = duration(arguments, "slow-after"),
+                                        .ignored_statuses = ignored_statuses(arguments)};
+    const ap::GuardedResult result =
+        ap::run_guarded(paths, spec.name, command, ap::SystemClock());
+    if (!result.permit.allowed) {
+        refuse(command.breaker, result.permit);
     }
-    const auto started = std::chrono::steady_clock::now();
-    const ap::ChildResult child =
-        ap::run_child({arguments.operands().begin() + 1, arguments.operands().end()});
-    const int64_t took = std::chrono::duration_cast<std::chrono::milliseconds>(
-                             std::chrono::steady_clock::now() - started)
-                             .count();
-    if (child.interrupted) {
-        breakers.cancel(name, permit.probe_id);
-    } else if (child.status == 0) {
-        breakers.success(name, took, permit.probe_id);
-    } else {
-        breakers.failure(name, "exit status " + std::to_string(child.status), took,
-                         permit.probe_id);
+    if (!result.report_error.empty()) {
+        ap::warn("breaker '" + command.breaker +
+                 "' was not told the result: " + result.report_error);
     }
-    return static_cast<ExitStatus>(child.status);
+    const auto status = static_cast<ExitStatus>(result.command.status);
+    if (result.command.start_errno != 0) {
+        throw ap::Error(status, "cannot run '" + ap::printable(command.argv[0]) +
+                                    "': " + std::strerror(result.command.start_errno));
+    }
+    return status;
 }
 
-ExitStatus allow(const std::string &name, ap::Breakers &breakers)
+void allow(const std::string &name, ap::Breakers &breakers)
 {
-    const ap::BreakerPermit permit = breakers.allow(name);
+    // The caller's probe must outlive this process.
+    const ap::BreakerPermit permit = breakers.allow(name, ap::ProbeHolder::Nobody);
     if (!permit.allowed) {
         refuse(name, permit);
     }
     if (permit.probe_id) {
         ap::print(std::to_string(*permit.probe_id) + "\n");
     }
-    return ExitStatus::Done;
 }
 
-void change(const ap::Arguments &arguments, ap::Breakers &breakers,
-            const std::string &name)
+void report(const ap::Arguments &arguments, const std::string &name,
+            ap::Breakers &breakers)
 {
-    const std::string_view verb = arguments.verb();
     const std::string reason = arguments.value("reason").value_or("");
-    const auto probe = arguments.integer("probe", 1, INT64_MAX);
-    const int64_t duration = duration_of(arguments, "duration", 0);
-    if (verb == "success") {
-        breakers.success(name, duration, probe);
-    } else if (verb == "failure") {
-        breakers.failure(name, reason.empty() ? "reported" : reason, duration, probe,
-                         duration_of(arguments, "retry-after", 0));
-    } else if (verb == "open") {
-        breakers.force_open(name, reason.empty() ? "opened by hand" : reason);
-    } else if (verb == "close") {
-        breakers.close(name);
-    } else if (verb == "disable") {
-        breakers.disable(name);
-    } else {
-        ap::BreakerConfig config;
-        for (const ap::Breaker &breaker : breakers.list()) {
-            config = breaker.name == name ? breaker.config : config;
+    breakers.report(name,
+                    {.failed = arguments.verb() == "failure",
+                     .reason = reason,
+                     .duration_ms = duration(arguments, "duration").value_or(0),
+                     .probe_id = arguments.integer("probe", 1, INT64_MAX),
+                     .retry_after_ms = duration(arguments, "retry-after").value_or(0)});
+}
+
+void set(const ap::Arguments &arguments, const std::string &name, ap::Breakers &breakers)
+{
+    ap::BreakerConfig config = breakers.config(name);
+    bool changed = false;
+    for (const ap::BreakerField &field : ap::breaker_fields()) {
+        const auto text = arguments.value(field.setting);
+        if (text && !ap::read_breaker_field(config, field, *text)) {
+            bad_value(field.setting,
+                      field.name.ends_with("_ms") ? "a duration such as 90s" : "a number",
+                      *text);
         }
-        breakers.configure(name, config_of(arguments, config));
+        changed = changed || text;
+    }
+    if (!changed) {
+        throw ap::UsageError("set: nothing to set");
+    }
+    breakers.configure(name, config);
+}
+
+void reset(const ap::Arguments &arguments, const std::string &name,
+           ap::Breakers &breakers)
+{
+    if (name.empty() != arguments.has("all")) {
+        throw ap::UsageError("reset: give NAME or --all");
+    }
+    if (breakers.reset(name) == 0 && !name.empty()) {
+        breakers.show(name); // throws: there is none
     }
 }
 
 ExitStatus manage(const ap::Arguments &arguments)
 {
     const std::string_view verb = arguments.verb();
-    const std::string name =
-        arguments.operands().empty() ? std::string() : arguments.operands()[0];
-    if (!name.empty() && !ap::is_identifier(name)) {
+    const std::string name = arguments.operands().empty() ? "" : arguments.operands()[0];
+    if (!arguments.operands().empty() && !ap::is_identifier(name)) {
         throw ap::UsageError("'" + ap::printable(name) + "' cannot name a breaker");
     }
+    const ap::StatePaths paths = ap::state_paths(arguments.value("db"));
+    if (verb == "run") {
+        return run(arguments, paths);
+    }
+    using Access = ap::State::Access;
+    const Access access = verb == "list" || verb == "show"     ? Access::Read
+                          : verb == "close" || verb == "reset" ? Access::Write
+                                                               : Access::Create;
+    ap::State state(paths, access, spec.name);
     const ap::SystemClock clock;
-    ap::State state(ap::state_paths(arguments.value("db")), ap::State::Access::Create,
-                    spec.name);
     ap::Breakers breakers(state.database(), clock);
     if (verb == "list") {
-        print_breakers(arguments, breakers.list());
+        list(arguments, breakers);
     } else if (verb == "show") {
-        print_breakers(arguments, {breakers.show(name)});
-    } else if (verb == "run") {
-        return run(arguments, breakers);
+        show(arguments, breakers);
     } else if (verb == "allow") {
-        return allow(name, breakers);
+        allow(name, breakers);
+    } else if (verb == "open") {
+        breakers.force_open(name, arguments.value("reason").value_or("opened by hand"));
+    } else if (verb == "close") {
+        breakers.close(name);
+    } else if (verb == "disable") {
+        breakers.disable(name);
     } else if (verb == "reset") {
-        if (name.empty() != arguments.has("all")) {
-            throw ap::UsageError("reset: give NAME or --all");
-        }
-        breakers.reset(name);
+        reset(arguments, name, breakers);
+    } else if (verb == "set") {
+        set(arguments, name, breakers);
     } else {
-        change(arguments, breakers, name);
+        report(arguments, name, breakers);
     }
     return ExitStatus::Done;
 }

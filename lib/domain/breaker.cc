@@ -182,6 +182,11 @@ int64_t Breakers::reset(std::string_view name)
     return count;
 }
 
+BreakerConfig Breakers::config(std::string_view name)
+{
+    return load_breaker(database_, name).breaker.config;
+}
+
 void Breakers::configure(std::string_view name, const BreakerConfig &config)
 {
     check_breaker_config(config);

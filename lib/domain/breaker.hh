@@ -133,6 +133,9 @@ public:
     /// Back to closed with nothing counted; returns how many there were. Empty: all.
     int64_t reset(std::string_view name);
 
+    /// Its configuration; the default for a name never used.
+    BreakerConfig config(std::string_view name);
+
     /// Replaces the configuration; Error(BadData) naming the field out of range. A window
     /// of another kind or size starts empty.
     void configure(std::string_view name, const BreakerConfig &config);

@@ -1,6 +1,7 @@
 #include "domain/breaker_config.hh"
 
 #include "base/error.hh"
+#include "base/text.hh"
 #include "domain/breaker_rules.hh"
 
 #include <array>
@@ -17,20 +18,27 @@ constexpr double most_window = most_window_calls;
 constexpr double longest_ms = 7 * 86'400'000;
 
 constexpr BreakerField fields[] = {
-    {"failure_threshold", &Config::failure_threshold, nullptr, 0, most_count},
-    {"success_threshold", &Config::success_threshold, nullptr, 1, most_count},
-    {"open_ms", &Config::open_ms, nullptr, 1, longest_ms},
-    {"probe_ms", &Config::probe_ms, nullptr, 1, longest_ms},
-    {"backoff_factor", nullptr, &Config::backoff_factor, 1.0, 100.0},
-    {"longest_open_ms", &Config::longest_open_ms, nullptr, 1, longest_ms},
-    {"half_open_probes", &Config::half_open_probes, nullptr, 1, 1000},
-    {"window_calls", &Config::window_calls, nullptr, 0, most_window},
-    {"window_ms", &Config::window_ms, nullptr, 0, longest_ms},
-    {"minimum_calls", &Config::minimum_calls, nullptr, 1, most_window},
-    {"failure_rate", nullptr, &Config::failure_rate, 0.01, 1.0},
-    {"slow_rate", nullptr, &Config::slow_rate, 0.01, 1.0},
-    {"slow_ms", &Config::slow_ms, nullptr, 0, longest_ms},
+    {"failure_threshold", "failure-threshold", &Config::failure_threshold, nullptr, 0,
+     most_count},
+    {"success_threshold", "success-threshold", &Config::success_threshold, nullptr, 1,
+     most_count},
+    {"open_ms", "open-for", &Config::open_ms, nullptr, 1, longest_ms},
+    {"probe_ms", "probe-for", &Config::probe_ms, nullptr, 1, longest_ms},
+    {"backoff_factor", "backoff-factor", nullptr, &Config::backoff_factor, 1.0, 100.0},
+    {"longest_open_ms", "longest-open", &Config::longest_open_ms, nullptr, 1, longest_ms},
+    {"half_open_probes", "half-open-probes", &Config::half_open_probes, nullptr, 1, 1000},
+    {"window_calls", "window-calls", &Config::window_calls, nullptr, 0, most_window},
+    {"window_ms", "window", &Config::window_ms, nullptr, 0, longest_ms},
+    {"minimum_calls", "minimum-calls", &Config::minimum_calls, nullptr, 1, most_window},
+    {"failure_rate", "failure-rate", nullptr, &Config::failure_rate, 0.01, 1.0},
+    {"slow_rate", "slow-rate", nullptr, &Config::slow_rate, 0.01, 1.0},
+    {"slow_ms", "slow-after", &Config::slow_ms, nullptr, 0, longest_ms},
 };
+
+bool is_time(const BreakerField &field)
+{
+    return field.name.ends_with("_ms");
+}
 
 std::string shown(double value)
 {
@@ -44,6 +52,34 @@ std::string shown(double value)
 std::span<const BreakerField> breaker_fields()
 {
     return fields;
+}
+
+bool read_breaker_field(BreakerConfig &config, const BreakerField &field,
+                        std::string_view text)
+{
+    if (field.real != nullptr) {
+        const auto number = parse_decimal(text);
+        config.*field.real = number.value_or(config.*field.real);
+        return number.has_value();
+    }
+    if (is_time(field)) {
+        const auto length = parse_duration(text);
+        config.*field.integer = length ? length->count() : config.*field.integer;
+        return length.has_value();
+    }
+    const auto number = parse_integer(text, 0, INT64_MAX);
+    config.*field.integer = number.value_or(config.*field.integer);
+    return number.has_value();
+}
+
+std::string breaker_field_text(const BreakerConfig &config, const BreakerField &field)
+{
+    if (field.real != nullptr) {
+        return shown(config.*field.real);
+    }
+    const int64_t value = config.*field.integer;
+    return is_time(field) ? format_duration(std::chrono::milliseconds(value))
+                          : std::to_string(value);
 }
 
 void check_breaker_config(const BreakerConfig &config)
