@@ -245,7 +245,7 @@ ExitStatus manage(const ap::Arguments &arguments)
     if (verb == "list") {
         list(arguments, breakers);
     } else if (verb == "show") {
-        show(arguments, breakers);
+        show(arguments, breakers.show(name));
     } else if (verb == "allow") {
         allow(name, breakers);
     } else if (verb == "open") {
