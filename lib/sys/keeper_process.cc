@@ -2,6 +2,7 @@
 
 #include "sys/process.hh"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <ctime>
@@ -118,7 +119,8 @@ public:
             handle_signal(wait_for_signal());
             reap();
             if (command_ended_ && has_children_) {
-                terminate_tree();
+                begin_to_end();
+                end_tree();
             }
         }
         static_cast<void>(!write(task_.report, &report_, sizeof report_));
@@ -161,7 +163,7 @@ private:
         }
         // Looks again every so often while something is being ended: a process may have
         // been forked between the look and the signal.
-        const timespec pause = {0, 20'000'000};
+        const timespec pause = {0, 50'000'000};
         return sigtimedwait(&task_.handled, nullptr, &pause);
     }
 
@@ -169,30 +171,35 @@ private:
     {
         if (signal == SIGTERM) {
             report_.told_to_end = 1;
-            terminate_tree();
+            begin_to_end();
         } else if (signal == SIGUSR1) {
             report_.told_to_end = 1;
             kill_at_ = Clock::now();
         }
-        if (kill_at_ && Clock::now() >= *kill_at_) {
-            signal_tree(SIGKILL);
+        if (kill_at_) {
+            end_tree();
         }
     }
 
-    // TERM is sent once and starts the grace period.
-    void terminate_tree()
+    void begin_to_end()
     {
         if (!kill_at_) {
             kill_at_ = Clock::now() + task_.grace;
-            signal_tree(SIGTERM);
-            signal_tree(SIGCONT); // a stopped process cannot act on TERM
         }
     }
 
-    static void signal_tree(int signal)
+    // Each process is sent TERM once, as soon as it is seen; after the grace period KILL.
+    void end_tree()
     {
+        const bool grace_is_over = Clock::now() >= *kill_at_;
         for (const pid_t pid : descendants_of(getpid())) {
-            kill(pid, signal);
+            if (grace_is_over) {
+                kill(pid, SIGKILL);
+            } else if (std::find(told_.begin(), told_.end(), pid) == told_.end()) {
+                told_.push_back(pid);
+                kill(pid, SIGTERM);
+                kill(pid, SIGCONT); // a stopped process cannot act on TERM
+            }
         }
     }
 
@@ -219,6 +226,7 @@ private:
     bool command_ended_ = false;
     bool has_children_ = true;
     std::optional<Clock::time_point> kill_at_;
+    std::vector<pid_t> told_; ///< have been sent TERM
 };
 
 } // namespace
