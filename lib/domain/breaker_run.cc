@@ -8,12 +8,6 @@ namespace ap {
 
 namespace {
 
-std::string why_failed(int status)
-{
-    return status > 128 ? "killed by signal " + std::to_string(status - 128)
-                        : "exit status " + std::to_string(status);
-}
-
 bool tells_nothing(const GuardedCommand &command, const ForegroundResult &result)
 {
     const auto &ignored = command.ignored_statuses;
@@ -29,7 +23,7 @@ void report(Breakers &breakers, const GuardedCommand &command,
         return;
     }
     const int status = result.command.status;
-    const std::string reason = status == 0 ? std::string() : why_failed(status);
+    const std::string reason = "exit status " + std::to_string(status);
     breakers.report(command.breaker, {.failed = status != 0,
                                       .reason = reason,
                                       .duration_ms = duration_ms,
