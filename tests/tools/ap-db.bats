@@ -314,6 +314,38 @@ RUNBOOK
     ap-db check
 }
 
+# The part of autopack.db(5) about one table.
+described() {
+    sed -n "/^\.Ss $1\$/,/^\.Ss /p" "$AP_SOURCE/man/autopack.db.5"
+}
+
+@test "autopack.db(5) describes every table and column, and none besides" {
+    ap-db init
+    local table column
+    for table in $(query "SELECT name FROM sqlite_schema WHERE type IN ('table', 'view')
+                          AND name NOT LIKE 'sqlite_%'"); do
+        for column in $(query "SELECT name FROM pragma_table_info('$table')"); do
+            described "$table" | grep -Eq "^\.(It )?Cm (.* )?$column( |\$)" ||
+                { echo "not described: $table.$column"; false; }
+        done
+        [ "$table" != pg_stat_activity ] || continue
+        for column in $(described "$table" | sed -n 's/^\.It Cm //; T; s/ ,//g; p'); do
+            [ "$(query "SELECT count(*) FROM pragma_table_info('$table')
+                        WHERE name = '$column'")" -eq 1 ] ||
+                { echo "not there: $table.$column"; false; }
+        done
+    done
+}
+
+@test "autopack.db(5) names every rule of check" {
+    local rule
+    for rule in $(sed -n 's/^    {"\([a-z-]*\)", R"sql(.*/\1/p' \
+        "$AP_SOURCE/lib/domain/integrity.cc") integrity foreign-key; do
+        described Invariants | grep -Eq "^\.It Cm (.* )?$rule( |\$)" ||
+            { echo "not described: $rule"; false; }
+    done
+}
+
 # Runs the command in $1 with ./ro mounted read-only.
 with_read_only() {
     unshare -rm sh -ec 'mount --bind ro ro && mount -o remount,bind,ro ro || exit 99
