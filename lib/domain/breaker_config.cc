@@ -5,7 +5,7 @@
 #include "domain/breaker_rules.hh"
 
 #include <array>
-#include <cstdio>
+#include <charconv>
 
 namespace ap {
 
@@ -42,9 +42,10 @@ bool is_time(const BreakerField &field)
 
 std::string shown(double value)
 {
-    std::array<char, 32> text{};
-    std::snprintf(text.data(), text.size(), "%.10g", value);
-    return text.data();
+    std::array<char, 400> text{}; // enough for the largest double
+    const auto written = std::to_chars(text.data(), text.data() + text.size(), value,
+                                       std::chars_format::fixed);
+    return {text.data(), written.ptr};
 }
 
 } // namespace

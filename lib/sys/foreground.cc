@@ -45,6 +45,7 @@ private:
 int spawn(const std::vector<std::string> &argv, const sigset_t &mask, pid_t &pid)
 {
     std::vector<char *> words;
+    words.reserve(argv.size() + 1);
     for (const std::string &word : argv) {
         words.push_back(const_cast<char *>(word.c_str())); // execv takes them so
     }
