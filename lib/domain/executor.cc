@@ -77,6 +77,7 @@ void Executor::start()
     control_files_->take();
     recover();
     register_executor();
+    follow_default_cap();
     say({.kind = "run.started"});
     obey();
 }
@@ -138,6 +139,27 @@ void Executor::register_executor()
         .bind_all(options_.run_id, now)
         .run();
     transaction.commit();
+}
+
+// A run whose plan gave no cap has the default, and follows it when a person sets
+// another.
+void Executor::follow_default_cap()
+{
+    const TokenCaps caps = token_caps_from_environment();
+    if (!caps.run_is_set) {
+        return;
+    }
+    database_
+        .prepare("UPDATE budgets SET token_cap = ?2, warned_at = NULL "
+                 "WHERE run_id = ?1 AND phase_id = '' AND token_cap <> ?2 AND EXISTS "
+                 "(SELECT 1 FROM runs WHERE run_id = ?1 AND token_cap_from_plan = 0)")
+        .bind_all(options_.run_id, caps.run)
+        .run();
+    if (database_.changes() > 0) {
+        Json detail = Json::object();
+        detail.set("token_cap", caps.run).set("source", "AUTOPACK_RUN_TOKEN_CAP");
+        append_event(database_, "budget.set", options_.run_id, {}, 0, detail.dump());
+    }
 }
 
 // The last executor to leave settles what the run is: a stop is over once it is obeyed.

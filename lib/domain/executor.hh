@@ -69,9 +69,6 @@ struct ExecutorOptions
     bool stop_on_first_failure = false;
     bool once = false;               ///< at most one attempt, then stop
     int64_t output_limit = 16 << 20; ///< bytes kept of each output file and of the log
-
-    /// SIGHUP: reads the configuration again and changes what may change while running.
-    std::function<void(ExecutorOptions &)> reload;
 };
 
 /// Executes a run until it has ended or it is told to stop. One thread; single use. Any
@@ -96,6 +93,7 @@ private:
 
     void start();
     void register_executor();
+    void follow_default_cap();
     void recover();
     void watch();
     void conclude();
@@ -128,7 +126,6 @@ private:
     void end_all(AttemptStatus status, const std::string &reason);
     void on_signal();
     void on_control_fifo();
-    void reload();
     void look_after_state();
     void look_for_due_phase();
 

@@ -45,11 +45,8 @@ void Executor::on_signal()
         case SIGUSR1:
             observer_.status(status_text());
             break;
-        case SIGHUP:
-            reload();
-            break;
         default:
-            break; // SIGCHLD only wakes the loop; keepers report through their pipes
+            break; // SIGHUP: a run outlives its terminal; SIGCHLD only wakes the loop
         }
     }
 }
@@ -204,17 +201,6 @@ void Executor::end_all(AttemptStatus status, const std::string &reason)
     say({.kind = "note", .message = reason});
     for (const auto &phase : running_) {
         phase->end(status, reason, true);
-    }
-}
-
-void Executor::reload()
-{
-    // A run whose cap came from the default follows the default; one whose plan or
-    // ap-budget set it keeps it.
-    say({.kind = "note", .message = "configuration read again"});
-    if (options_.reload) {
-        options_.reload(options_);
-        look_for_phases_ = true;
     }
 }
 

@@ -159,3 +159,15 @@ run_is() {
     [ "$(sqlite3 autopack.db "SELECT tokens_reserved FROM budgets WHERE phase_id = ''")" \
         -eq $((1000 / 37 * 37)) ]
 }
+
+@test "AUTOPACK_RUN_TOKEN_CAP moves the cap of a run whose plan gave none" {
+    plan '{"run_id": "r", "phases": [{"id": "a", "command": ["true"]}]}'
+    AUTOPACK_RUN_TOKEN_CAP=10000000 ap-exec --quiet --run-id r
+    [ "$(ap-budget show r --json | jq -s '.[0].token_cap')" -eq 10000000 ]
+}
+
+@test "AUTOPACK_RUN_TOKEN_CAP leaves a cap that the plan gave" {
+    plan '{"run_id": "r", "token_cap": 70, "phases": [{"id": "a", "command": ["true"]}]}'
+    AUTOPACK_RUN_TOKEN_CAP=10000000 ap-exec --quiet --run-id r
+    [ "$(ap-budget show r --json | jq -s '.[0].token_cap')" -eq 70 ]
+}
