@@ -77,11 +77,11 @@ std::set<std::string> all_commands()
     return names;
 }
 
-std::string command_list(std::string_view before)
+std::string command_list(std::string_view before, std::string_view after)
 {
     std::string list;
     for (const std::string &name : all_commands()) {
-        list.append(before).append(name).append("\n");
+        list.append(before).append(name).append(after);
     }
     return list;
 }
@@ -101,21 +101,22 @@ std::string command_list(std::string_view before)
 ExitStatus help(const std::vector<std::string> &operands)
 {
     if (operands.size() > 1) {
-        execute("man", {"man", std::string(prefix) + operands[1]});
+        const bool own = operands[1] == spec.name;
+        execute("man", {"man", own ? operands[1] : std::string(prefix) + operands[1]});
     }
-    ap::print(ap::help_text(spec) + "\ncommands:\n" + command_list("  "));
+    ap::print(ap::help_text(spec) + "\ncommands:\n" + command_list("  ", "\n"));
     return ExitStatus::Done;
 }
 
 ExitStatus dispatch(const ap::Arguments &arguments)
 {
     if (arguments.has("list")) {
-        ap::print(command_list(""));
+        ap::print(command_list("", "\n"));
         return ExitStatus::Done;
     }
     std::vector<std::string> words = arguments.operands();
     if (words.empty()) {
-        throw ap::UsageError("a command is needed, one of:\n" + command_list("  "));
+        throw ap::UsageError("a command is needed, one of:" + command_list("\n  ", ""));
     }
     if (words.front() == "help") {
         return help(words);

@@ -49,7 +49,8 @@ bool is_identifier(std::string_view text);
 /// bytes of it, so that a message stays one line.
 std::string printable(std::string_view text, size_t limit = 200);
 
-/// The candidate nearest to `word` by edit distance, or nothing if none is near enough to
+/// The candidate nearest to `word` by edit distance (swapped neighbours
+/// count once), or nothing if none is near enough to
 /// be a likely typing error (a third of the longer word's length, at least 1).
 std::optional<std::string_view> nearest(std::string_view word,
                                         std::span<const std::string_view> candidates);

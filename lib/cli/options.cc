@@ -44,7 +44,7 @@ const Option &long_option(const ToolSpec &spec, std::string_view name)
     if (option != nullptr) {
         return *option;
     }
-    std::vector<std::string_view> known;
+    std::vector<std::string_view> known = {"help", "version"};
     for (const Option &candidate : spec.options) {
         known.push_back(candidate.name);
     }
@@ -137,45 +137,39 @@ std::string option_entry(const Option &option)
 
 } // namespace
 
+// The words of a command line, handed out one by one.
+class Arguments::Words
+{
+public:
+    Words(int argc, const char *const *argv)
+        : words_(argv + (argc > 0 ? 1 : 0), argv + argc)
+    {
+    }
+
+    std::optional<std::string_view> next()
+    {
+        return at_ == words_.size() ? std::nullopt : std::optional(words_[at_++]);
+    }
+
+private:
+    std::vector<std::string_view> words_;
+    size_t at_ = 0;
+};
+
 Arguments::Arguments(const ToolSpec &spec, int argc, const char *const *argv)
 {
-    const std::vector<std::string_view> words(argv + (argc > 0 ? 1 : 0), argv + argc);
+    Words words(argc, argv);
+    take(spec, words);
+    if (!has("help") && !has("version")) {
+        check_operands(spec);
+    }
+}
+
+void Arguments::take(const ToolSpec &spec, Words &words)
+{
     bool options_end = false;
-    size_t i = 0;
-    // The value of an option: what is attached to it, else the next word.
-    const auto give = [&](const Option &option,
-                          std::optional<std::string_view> attached) {
-        const std::string shown = "--" + std::string(option.name);
-        if (option.argument.empty()) {
-            if (attached) {
-                throw UsageError("option '" + shown + "' takes no argument");
-            }
-            given_.push_back({option.name, ""});
-            return;
-        }
-        if (!attached) {
-            if (++i == words.size()) {
-                throw UsageError("option '" + shown + "' needs an argument (" +
-                                 std::string(option.argument) + ")");
-            }
-            attached = words[i];
-        }
-        given_.push_back({option.name, std::string(*attached)});
-    };
-    const auto give_short = [&](std::string_view letters) {
-        for (size_t k = 0; k < letters.size(); k++) {
-            const Option &option = short_option(spec, letters[k]);
-            if (option.argument.empty()) {
-                give(option, std::nullopt);
-                continue;
-            }
-            const std::string_view rest = letters.substr(k + 1);
-            give(option, rest.empty() ? std::nullopt : std::optional(rest));
-            return;
-        }
-    };
-    for (; i < words.size(); i++) {
-        const std::string_view word = words[i];
+    while (const auto next = words.next()) {
+        const std::string_view word = *next;
         if (options_end || word == "-" || !word.starts_with('-')) {
             if (!spec.verbs.empty() && verb_.empty()) {
                 verb_ = find_verb(spec, word).name;
@@ -186,28 +180,67 @@ Arguments::Arguments(const ToolSpec &spec, int argc, const char *const *argv)
         } else if (word == "--") {
             options_end = true;
         } else if (word.starts_with("--")) {
-            const size_t equals = word.find('=');
-            const Option &option = long_option(
-                spec,
-                word.substr(2, equals == std::string_view::npos ? equals : equals - 2));
-            give(option, equals == std::string_view::npos
-                             ? std::nullopt
-                             : std::optional(word.substr(equals + 1)));
+            take_long(spec, word.substr(2), words);
         } else {
-            give_short(word.substr(1));
+            take_short(spec, word.substr(1), words);
         }
     }
-    if (has("help") || has("version")) {
+}
+
+void Arguments::take_long(const ToolSpec &spec, std::string_view word, Words &words)
+{
+    const size_t equals = word.find('=');
+    const Option &option = long_option(spec, word.substr(0, equals));
+    give(option,
+         equals == std::string_view::npos ? std::nullopt
+                                          : std::optional(word.substr(equals + 1)),
+         words);
+}
+
+void Arguments::take_short(const ToolSpec &spec, std::string_view letters, Words &words)
+{
+    while (!letters.empty()) {
+        const Option &option = short_option(spec, letters.front());
+        letters.remove_prefix(1);
+        if (!option.argument.empty()) {
+            give(option, letters.empty() ? std::nullopt : std::optional(letters), words);
+            return;
+        }
+        give(option, std::nullopt, words);
+    }
+}
+
+// The value of an option is what is attached to it, else the next word.
+void Arguments::give(const Option &option, std::optional<std::string_view> attached,
+                     Words &words)
+{
+    const std::string shown = "--" + std::string(option.name);
+    if (option.argument.empty()) {
+        if (attached) {
+            throw UsageError("option '" + shown + "' takes no argument");
+        }
+        given_.push_back({option.name, ""});
         return;
     }
+    const auto value = attached ? attached : words.next();
+    if (!value) {
+        throw UsageError("option '" + shown + "' needs an argument (" +
+                         std::string(option.argument) + ")");
+    }
+    given_.push_back({option.name, std::string(*value)});
+}
+
+void Arguments::check_operands(const ToolSpec &spec) const
+{
     if (spec.verbs.empty()) {
         check_count(operands_, spec.least, spec.most);
-    } else if (verb_.empty()) {
-        throw UsageError("a verb is needed");
-    } else {
-        const Verb &verb = find_verb(spec, verb_);
-        check_count(operands_, verb.least, verb.most);
+        return;
     }
+    if (verb_.empty()) {
+        throw UsageError("a verb is needed");
+    }
+    const Verb &verb = find_verb(spec, verb_);
+    check_count(operands_, verb.least, verb.most);
 }
 
 bool Arguments::has(std::string_view option) const

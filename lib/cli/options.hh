@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
@@ -73,6 +74,15 @@ private:
         std::string_view option;
         std::string value;
     };
+    class Words;
+
+    void take(const ToolSpec &spec, Words &words);
+    void take_long(const ToolSpec &spec, std::string_view word, Words &words);
+    void take_short(const ToolSpec &spec, std::string_view letters, Words &words);
+    void give(const Option &option, std::optional<std::string_view> attached,
+              Words &words);
+    void check_operands(const ToolSpec &spec) const;
+
     std::string_view verb_;
     std::vector<Given> given_;
     std::vector<std::string> operands_;
