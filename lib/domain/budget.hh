@@ -69,9 +69,20 @@ inline constexpr int64_t largest_amount = 1'000'000'000'000;
 /// Reads one usage record. Members: provider, model, prompt_tokens (or input_tokens),
 /// completion_tokens (or output_tokens), cached_tokens, cache_write_tokens,
 /// reasoning_tokens, cost_usd (a number) or cost_microusd, duration_ms, estimated,
-/// request_id. At least one of the two token counts is needed; others are ignored. Throws
-/// Error(BadData) naming the member for a wrong type or range.
+/// request_id. At least one of the two token counts is needed; null is as good as
+/// missing; other members are ignored. Throws Error(BadData) naming the member for a
+/// wrong type or range.
 Usage usage_from_json(const Json &record);
+
+/// Reads usage records, one JSON object a line, blank lines allowed. Throws
+/// Error(BadData) "SOURCE:LINE: ..." for the first that is none.
+std::vector<Usage> usage_from_lines(std::string_view lines, std::string_view source);
+
+/// Dollars such as "0.25" as millionths, up to largest_amount; nothing for anything else.
+std::optional<int64_t> parse_usd(std::string_view amount);
+
+/// Millionths of a dollar for people: "$1.2345", rounded down.
+std::string format_usd(int64_t microusd);
 
 /// Records usage and adds it to the totals; false if its request_id was recorded before.
 /// Joins the caller's transaction or makes one. Throws Error(NoInput) if the run or phase

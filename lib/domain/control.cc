@@ -28,19 +28,6 @@ std::string quoted(std::string_view name)
     return "'" + printable(name) + "'";
 }
 
-// Runs `work` in the caller's transaction, or in one of its own.
-template <typename Work>
-void in_one_transaction(Sqlite &database, const Work &work)
-{
-    if (database.in_transaction()) {
-        work();
-        return;
-    }
-    Transaction transaction(database);
-    work();
-    transaction.commit();
-}
-
 void require_open_run(Sqlite &database, std::string_view run_id)
 {
     Statement statement = database.prepare("SELECT status FROM runs WHERE run_id = ?");
@@ -173,7 +160,7 @@ int64_t submit_control(Sqlite &database, std::string_view run_id, ControlVerb ve
                        const Clock &clock)
 {
     int64_t control_id = 0;
-    in_one_transaction(database, [&] {
+    in_transaction(database, [&] {
         require_open_run(database, run_id);
         if (verb == ControlVerb::Timeout) {
             require_open_phase(database, run_id, phase_id);
@@ -200,7 +187,7 @@ std::vector<Control> pending_controls(Sqlite &database, std::string_view run_id)
 void apply_control(Sqlite &database, int64_t control_id, std::string_view outcome,
                    const Clock &clock)
 {
-    in_one_transaction(database, [&] {
+    in_transaction(database, [&] {
         Statement update =
             database.prepare("UPDATE controls SET applied_at = ?2, outcome = ?3"
                              " WHERE control_id = ?1 AND applied_at IS NULL"
