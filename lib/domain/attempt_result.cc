@@ -4,6 +4,8 @@
 #include "sys/path.hh"
 #include "wrap/json.hh"
 
+#include <utility>
+
 namespace ap {
 
 void write_attempt_result(State &state, int64_t attempt_id)
@@ -54,6 +56,37 @@ void mark_result_written(Sqlite &database, int64_t attempt_id)
     database.prepare("UPDATE attempts SET result_pending = 0 WHERE attempt_id = ?1")
         .bind_all(attempt_id)
         .run();
+}
+
+void PendingResults::add_left_behind(std::string_view run_id)
+{
+    for (const int64_t attempt : attempts_without_result(state_.database(), run_id)) {
+        add(attempt);
+    }
+}
+
+void PendingResults::write()
+{
+    for (const int64_t attempt : std::exchange(to_write_, {})) {
+        write_attempt_result(state_, attempt);
+        written_.push_back(attempt);
+    }
+}
+
+void PendingResults::sync()
+{
+    if (!written_.empty()) {
+        sync_file_system(state_.paths().runs);
+        synced_.insert(synced_.end(), written_.begin(), written_.end());
+        written_.clear();
+    }
+}
+
+void PendingResults::mark_synced()
+{
+    for (const int64_t attempt : std::exchange(synced_, {})) {
+        mark_result_written(state_.database(), attempt);
+    }
 }
 
 } // namespace ap

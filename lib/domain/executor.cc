@@ -1,8 +1,6 @@
 #include "domain/executor.hh"
 
 #include "base/text.hh"
-#include "domain/attempt_result.hh"
-#include "domain/breaker.hh"
 #include "domain/integrity.hh"
 #include "sys/path.hh"
 #include "sys/process.hh"
@@ -25,9 +23,6 @@ constexpr Milliseconds idle_look_interval = 100ms;
 
 constexpr auto touch_interval = 10s;
 
-// A forced-open breaker names no time; ask again after this.
-constexpr auto forced_open_wait = 5s;
-
 } // namespace
 
 Executor::Executor(State &state, ExecutorOptions options, ExecutorObserver &observer,
@@ -37,6 +32,8 @@ Executor::Executor(State &state, ExecutorOptions options, ExecutorObserver &obse
     , options_(std::move(options))
     , observer_(observer)
     , clock_(clock)
+    , breakers_(database_, clock)
+    , results_(state)
     , random_(std::random_device{}())
 {
 }
@@ -117,7 +114,7 @@ void Executor::watch()
 void Executor::recover()
 {
     forget_dead_processes(state_, options_.run_id);
-    results_to_write_ = attempts_without_result(database_, options_.run_id);
+    results_.add_left_behind(options_.run_id);
 }
 
 void Executor::register_executor()
@@ -168,10 +165,10 @@ void Executor::conclude()
     if (aborting_ && !has_open_attempts(database_, options_.run_id)) {
         abort_run(database_, options_.run_id, abort_reason_, clock_);
     }
-    write_results();
-    sync_results();
+    results_.write();
+    results_.sync();
     Transaction transaction(database_);
-    mark_synced_results();
+    results_.mark_synced();
     database_
         .prepare("UPDATE executors SET ended_at = ?2, outcome = ?3 "
                  "WHERE executor_id = ?1")
@@ -203,241 +200,6 @@ ExitStatus Executor::exit_status(const RunStanding &standing) const
         return ExitStatus::Failed;
     }
     return options_.once ? ExitStatus::Done : ExitStatus::Stopped;
-}
-
-// One round: everything that has happened since the last is committed together with the
-// leases that follow from it, and only then acted upon.
-void Executor::turn()
-{
-    for (const auto &phase : running_) {
-        phase->check_time();
-        for (const std::string &complaint : phase->take_complaints()) {
-            say({.kind = "warning",
-                 .phase_id = phase->lease().phase.id,
-                 .message = complaint});
-        }
-    }
-    start_waiting_checks();
-    if (has_something_to_record() || may_lease()) {
-        record_turn();
-        check_budgets();
-        start_leased();
-        write_results();
-    }
-}
-
-bool Executor::has_something_to_record() const
-{
-    return std::any_of(running_.begin(), running_.end(), [](const auto &phase) {
-        return phase->ended() || phase->has_usage();
-    });
-}
-
-bool Executor::may_lease() const
-{
-    return look_for_phases_ && !stopping_ && !aborting_ && !paused_ &&
-           running_.size() < static_cast<size_t>(options_.jobs);
-}
-
-void Executor::record_turn()
-{
-    Transaction transaction(database_);
-    mark_synced_results();
-    for (const auto &phase : running_) {
-        record_usage_of(*phase);
-    }
-    for (const auto &phase : running_) {
-        if (phase->ended()) {
-            finish_phase_of(*phase);
-        }
-    }
-    std::erase_if(running_, [](const auto &phase) { return phase->ended(); });
-    lease_phases();
-    transaction.commit();
-    for (ExecutorEvent &event : std::exchange(uncommitted_events_, {})) {
-        say(std::move(event));
-    }
-}
-
-void Executor::record_usage_of(RunningPhase &phase)
-{
-    const Lease &lease = phase.lease();
-    for (const RunningPhase::Report &report : phase.take_usage()) {
-        record_usage(database_,
-                     {lease.run_id, lease.phase.id, lease.number, report.source, {}},
-                     report.usage, clock_);
-    }
-    if (!phase.ended() || phase.outcome().status == AttemptStatus::BudgetExhausted) {
-        return;
-    }
-    // What a phase reports with its last breath counts as much as what it reported
-    // before.
-    const Budget budget = show_budget(database_, lease.run_id, lease.phase.id);
-    if (budget.exceeded()) {
-        end_over_budget(phase, budget);
-    }
-}
-
-void Executor::finish_phase_of(RunningPhase &phase)
-{
-    std::uniform_real_distribution<double> spread(0.0, 1.0);
-    const PhaseVerdict verdict = finish_attempt(database_, phase.lease(), phase.outcome(),
-                                                spread(random_), clock_);
-    report_to_breaker(phase);
-    results_to_write_.push_back(phase.lease().attempt_id);
-    look_for_phases_ = true;
-    report_end(phase, verdict);
-    const bool failed = verdict.status == "FAILED" && !aborting_;
-    if (failed && options_.stop_on_first_failure) {
-        failed_ = true;
-        stopping_ = true;
-    }
-    failed_ = failed_ || (options_.once && verdict.status != "COMPLETE");
-}
-
-void Executor::report_end(const RunningPhase &phase, const PhaseVerdict &verdict)
-{
-    const Lease &lease = phase.lease();
-    std::string message = phase.outcome().reason;
-    if (verdict.retry_at) {
-        const Milliseconds wait(std::max<int64_t>(0, *verdict.retry_at - clock_.now()));
-        message += "; again in " + format_duration(wait);
-    }
-    uncommitted_events_.push_back(
-        {.kind = verdict.status == "QUEUED" ? "phase.retry" : "phase.ended",
-         .phase_id = lease.phase.id,
-         .attempt = lease.number,
-         .status = std::string(attempt_status_name(phase.outcome().status)),
-         .message = message,
-         .elapsed = Milliseconds(phase.outcome().duration_ms),
-         .tokens = show_budget(database_, lease.run_id, lease.phase.id).tokens_used});
-}
-
-void Executor::lease_phases()
-{
-    while (may_lease() &&
-           running_.size() + leased_.size() < static_cast<size_t>(options_.jobs)) {
-        if (options_.once && attempts_started_ > 0) {
-            stopping_ = true;
-            return;
-        }
-        std::optional<Lease> lease =
-            lease_next_phase(database_, options_.run_id, executor_id_, clock_);
-        if (!lease) {
-            look_for_phases_ = false;
-            return;
-        }
-        if (const auto wait = breaker_wait(*lease)) {
-            return_lease(database_, *lease, clock_.now() + wait->count(),
-                         "breaker " + lease->phase.breaker + " is open", clock_);
-            continue;
-        }
-        attempts_started_++;
-        leased_.push_back(std::move(*lease));
-    }
-}
-
-// Asks the phase's breaker: nothing if it may start, else how long to wait.
-std::optional<Executor::Milliseconds> Executor::breaker_wait(Lease &lease)
-{
-    if (lease.phase.breaker.empty()) {
-        return std::nullopt;
-    }
-    const BreakerPermit permit = Breakers(database_, clock_).allow(lease.phase.breaker);
-    if (permit.allowed) {
-        probes_.emplace_back(lease.attempt_id, permit.probe_id);
-        return std::nullopt;
-    }
-    const Milliseconds wait = permit.retry_at
-                                  ? Milliseconds(*permit.retry_at - clock_.now())
-                                  : forced_open_wait;
-    return std::max<Milliseconds>(wait, 100ms);
-}
-
-void Executor::report_to_breaker(const RunningPhase &phase)
-{
-    const std::string &name = phase.lease().phase.breaker;
-    if (name.empty()) {
-        return;
-    }
-    const auto entry =
-        std::find_if(probes_.begin(), probes_.end(), [&](const auto &probe) {
-            return probe.first == phase.lease().attempt_id;
-        });
-    const std::optional<int64_t> probe =
-        entry == probes_.end() ? std::nullopt : entry->second;
-    if (entry != probes_.end()) {
-        probes_.erase(entry);
-    }
-    Breakers breakers(database_, clock_);
-    const AttemptOutcome &outcome = phase.outcome();
-    switch (outcome.status) {
-    case AttemptStatus::Succeeded:
-        breakers.success(name, outcome.duration_ms, probe);
-        break;
-    case AttemptStatus::Failed:
-    case AttemptStatus::TimedOut:
-    case AttemptStatus::IdleTimedOut:
-        breakers.failure(name, outcome.reason, outcome.duration_ms, probe);
-        break;
-    case AttemptStatus::BudgetExhausted:
-    case AttemptStatus::Aborted:
-    case AttemptStatus::Interrupted:
-        breakers.cancel(name, probe);
-        break;
-    }
-}
-
-void Executor::start_leased()
-{
-    for (Lease &lease : std::exchange(leased_, {})) {
-        say({.kind = "phase.started",
-             .phase_id = lease.phase.id,
-             .attempt = lease.number});
-        running_.push_back(std::make_unique<RunningPhase>(
-            std::move(lease), state_.paths(), loop_, clock_, options_.output_limit));
-    }
-}
-
-void Executor::start_waiting_checks()
-{
-    for (const auto &phase : running_) {
-        if (!phase->wants_checks()) {
-            continue;
-        }
-        begin_checks(database_, phase->lease());
-        say({.kind = "phase.checks",
-             .phase_id = phase->lease().phase.id,
-             .attempt = phase->lease().number});
-        phase->start_checks();
-    }
-}
-
-void Executor::write_results()
-{
-    for (const int64_t attempt : std::exchange(results_to_write_, {})) {
-        write_attempt_result(state_, attempt);
-        results_written_.push_back(attempt);
-    }
-}
-
-// One sync for many results: an attempt whose file is not known to be on the disk stays
-// pending in the database, and a later executor writes the file again.
-void Executor::sync_results()
-{
-    if (!results_written_.empty()) {
-        sync_file_system(state_.paths().runs);
-        results_synced_.insert(results_synced_.end(), results_written_.begin(),
-                               results_written_.end());
-        results_written_.clear();
-    }
-}
-
-void Executor::mark_synced_results()
-{
-    for (const int64_t attempt : std::exchange(results_synced_, {})) {
-        mark_result_written(database_, attempt);
-    }
 }
 
 bool Executor::is_finished()
@@ -502,7 +264,7 @@ void Executor::look_after_state()
     if (now - touched_at_ >= touch_interval) {
         touched_at_ = now;
         state_.touch();
-        sync_results();
+        results_.sync();
     }
     if (running_.empty() && has_open_attempts(database_, options_.run_id)) {
         forget_dead_processes(state_, options_.run_id);

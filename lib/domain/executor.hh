@@ -1,8 +1,10 @@
 #pragma once
 
 #include "base/exit_status.hh"
+#include "domain/attempt_result.hh"
 #include "domain/control.hh"
 #include "domain/lease.hh"
+#include "domain/phase_breakers.hh"
 #include "domain/running_phase.hh"
 #include "domain/state.hh"
 #include "sys/capped_log.hh"
@@ -105,13 +107,8 @@ private:
     void finish_phase_of(RunningPhase &phase);
     void report_end(const RunningPhase &phase, const PhaseVerdict &verdict);
     void lease_phases();
-    std::optional<Milliseconds> breaker_wait(Lease &lease);
-    void report_to_breaker(const RunningPhase &phase);
     void start_leased();
     void start_waiting_checks();
-    void write_results();
-    void sync_results();
-    void mark_synced_results();
     bool has_something_to_record() const;
     bool may_lease() const;
     bool is_finished();
@@ -149,11 +146,9 @@ private:
     std::unique_ptr<CappedLog> log_;
     std::vector<std::unique_ptr<RunningPhase>> running_;
     std::vector<Lease> leased_;
-    std::vector<std::pair<int64_t, std::optional<int64_t>>> probes_; ///< attempt, probe
+    PhaseBreakers breakers_;
+    PendingResults results_;
     std::vector<ExecutorEvent> uncommitted_events_;
-    std::vector<int64_t> results_to_write_;
-    std::vector<int64_t> results_written_;
-    std::vector<int64_t> results_synced_;
     std::minstd_rand random_;
     int64_t executor_id_ = 0;
     int64_t data_version_ = -1;

@@ -1,0 +1,166 @@
+#include "domain/executor.hh"
+
+#include "base/text.hh"
+
+#include <algorithm>
+
+namespace ap {
+
+// One round: everything that has happened since the last is committed together with the
+// leases that follow from it, and only then acted upon.
+void Executor::turn()
+{
+    for (const auto &phase : running_) {
+        phase->check_time();
+        for (const std::string &complaint : phase->take_complaints()) {
+            say({.kind = "warning",
+                 .phase_id = phase->lease().phase.id,
+                 .message = complaint});
+        }
+    }
+    start_waiting_checks();
+    if (has_something_to_record() || may_lease()) {
+        record_turn();
+        check_budgets();
+        start_leased();
+        results_.write();
+    }
+}
+
+bool Executor::has_something_to_record() const
+{
+    return std::any_of(running_.begin(), running_.end(), [](const auto &phase) {
+        return phase->ended() || phase->has_usage();
+    });
+}
+
+bool Executor::may_lease() const
+{
+    return look_for_phases_ && !stopping_ && !aborting_ && !paused_ &&
+           running_.size() < static_cast<size_t>(options_.jobs);
+}
+
+void Executor::record_turn()
+{
+    Transaction transaction(database_);
+    results_.mark_synced();
+    for (const auto &phase : running_) {
+        record_usage_of(*phase);
+    }
+    for (const auto &phase : running_) {
+        if (phase->ended()) {
+            finish_phase_of(*phase);
+        }
+    }
+    std::erase_if(running_, [](const auto &phase) { return phase->ended(); });
+    lease_phases();
+    transaction.commit();
+    for (ExecutorEvent &event : std::exchange(uncommitted_events_, {})) {
+        say(std::move(event));
+    }
+}
+
+void Executor::record_usage_of(RunningPhase &phase)
+{
+    const Lease &lease = phase.lease();
+    for (const RunningPhase::Report &report : phase.take_usage()) {
+        record_usage(database_,
+                     {lease.run_id, lease.phase.id, lease.number, report.source, {}},
+                     report.usage, clock_);
+    }
+    if (!phase.ended() || phase.outcome().status == AttemptStatus::BudgetExhausted) {
+        return;
+    }
+    // What a phase reports with its last breath counts as much as what it reported
+    // before.
+    const Budget budget = show_budget(database_, lease.run_id, lease.phase.id);
+    if (budget.exceeded()) {
+        end_over_budget(phase, budget);
+    }
+}
+
+void Executor::finish_phase_of(RunningPhase &phase)
+{
+    std::uniform_real_distribution<double> spread(0.0, 1.0);
+    const PhaseVerdict verdict = finish_attempt(database_, phase.lease(), phase.outcome(),
+                                                spread(random_), clock_);
+    breakers_.report(phase.lease(), phase.outcome());
+    results_.add(phase.lease().attempt_id);
+    look_for_phases_ = true;
+    report_end(phase, verdict);
+    const bool failed = verdict.status == "FAILED" && !aborting_;
+    if (failed && options_.stop_on_first_failure) {
+        failed_ = true;
+        stopping_ = true;
+    }
+    failed_ = failed_ || (options_.once && verdict.status != "COMPLETE");
+}
+
+void Executor::report_end(const RunningPhase &phase, const PhaseVerdict &verdict)
+{
+    const Lease &lease = phase.lease();
+    std::string message = phase.outcome().reason;
+    if (verdict.retry_at) {
+        const Milliseconds wait(std::max<int64_t>(0, *verdict.retry_at - clock_.now()));
+        message += "; again in " + format_duration(wait);
+    }
+    uncommitted_events_.push_back(
+        {.kind = verdict.status == "QUEUED" ? "phase.retry" : "phase.ended",
+         .phase_id = lease.phase.id,
+         .attempt = lease.number,
+         .status = std::string(attempt_status_name(phase.outcome().status)),
+         .message = message,
+         .elapsed = Milliseconds(phase.outcome().duration_ms),
+         .tokens = show_budget(database_, lease.run_id, lease.phase.id).tokens_used});
+}
+
+void Executor::lease_phases()
+{
+    while (may_lease() &&
+           running_.size() + leased_.size() < static_cast<size_t>(options_.jobs)) {
+        if (options_.once && attempts_started_ > 0) {
+            stopping_ = true;
+            return;
+        }
+        std::optional<Lease> lease =
+            lease_next_phase(database_, options_.run_id, executor_id_, clock_);
+        if (!lease) {
+            look_for_phases_ = false;
+            return;
+        }
+        if (const auto wait = breakers_.wait_before(*lease)) {
+            return_lease(database_, *lease, clock_.now() + wait->count(),
+                         "breaker " + lease->phase.breaker + " is open", clock_);
+            continue;
+        }
+        attempts_started_++;
+        leased_.push_back(std::move(*lease));
+    }
+}
+
+void Executor::start_leased()
+{
+    for (Lease &lease : std::exchange(leased_, {})) {
+        say({.kind = "phase.started",
+             .phase_id = lease.phase.id,
+             .attempt = lease.number});
+        running_.push_back(std::make_unique<RunningPhase>(
+            std::move(lease), state_.paths(), loop_, clock_, options_.output_limit));
+    }
+}
+
+void Executor::start_waiting_checks()
+{
+    for (const auto &phase : running_) {
+        if (!phase->wants_checks()) {
+            continue;
+        }
+        begin_checks(database_, phase->lease());
+        say({.kind = "phase.checks",
+             .phase_id = phase->lease().phase.id,
+             .attempt = phase->lease().number});
+        phase->start_checks();
+    }
+}
+
+} // namespace ap
