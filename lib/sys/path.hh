@@ -32,8 +32,9 @@ std::string read_file(const std::string &path, size_t limit);
 void write_file_atomically(const std::string &path, std::string_view data,
                            mode_t mode = 0666);
 
-/// The same without the syncs: a reader finds the old file or the new one, but a power loss
-/// may leave neither until sync_file_system() was called. For files that can be made again.
+/// The same without the syncs: a reader finds the old file or the new one, but a power
+/// loss may leave neither until sync_file_system() was called. For files that can be made
+/// again.
 void replace_file(const std::string &path, std::string_view data, mode_t mode = 0666);
 
 /// Waits until everything written to the file system of `path` is on the disk (syncfs).

@@ -240,7 +240,8 @@ void Sqlite::Close::operator()(sqlite3 *handle) const noexcept
 }
 
 Sqlite::Sqlite(const std::string &path, OpenMode mode)
-    : path_(path), statements_(std::make_shared<StatementCache>())
+    : path_(path)
+    , statements_(std::make_shared<StatementCache>())
 {
     int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
     switch (mode) {
