@@ -39,17 +39,17 @@ constexpr ap::Option options[] = {
 
 constexpr ap::Verb verbs[] = {
     {"list", "", "print all breakers", 0, 0},
-    {"show", "NAME", "print one breaker and its settings", 1, 1},
-    {"run", "NAME -- CMD [ARG...]", "run a command if the breaker allows it", 2,
+    {"show", "BREAKER", "print one breaker and its settings", 1, 1},
+    {"run", "BREAKER -- CMD [ARG...]", "run a command if the breaker allows it", 2,
      SIZE_MAX},
-    {"allow", "NAME", "ask whether a call may go ahead: 0, or 81 if not", 1, 1},
-    {"success", "NAME", "report a call that went well", 1, 1},
-    {"failure", "NAME", "report a call that failed", 1, 1},
-    {"open", "NAME", "hold it open until it is closed or reset", 1, 1},
-    {"close", "NAME", "close it", 1, 1},
-    {"disable", "NAME", "let everything pass and count nothing", 1, 1},
-    {"reset", "NAME | --all", "close it, with nothing counted", 0, 1},
-    {"set", "NAME", "change when it opens and closes", 1, 1},
+    {"allow", "BREAKER", "ask whether a call may go ahead: 0, or 81 if not", 1, 1},
+    {"success", "BREAKER", "report a call that went well", 1, 1},
+    {"failure", "BREAKER", "report a call that failed", 1, 1},
+    {"open", "BREAKER", "hold it open until it is closed or reset", 1, 1},
+    {"close", "BREAKER", "close it", 1, 1},
+    {"disable", "BREAKER", "let everything pass and count nothing", 1, 1},
+    {"reset", "BREAKER | --all", "close it, with nothing counted", 0, 1},
+    {"set", "BREAKER", "change when it opens and closes", 1, 1},
 };
 
 constexpr ap::ToolSpec spec = {.name = "ap-breaker",
@@ -217,7 +217,7 @@ void reset(const ap::Arguments &arguments, const std::string &name,
            ap::Breakers &breakers)
 {
     if (name.empty() != arguments.has("all")) {
-        throw ap::UsageError("reset: give NAME or --all");
+        throw ap::UsageError("reset: give BREAKER or --all");
     }
     if (breakers.reset(name) == 0 && !name.empty()) {
         breakers.show(name); // throws: there is none

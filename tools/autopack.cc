@@ -22,9 +22,9 @@ constexpr ap::Option options[] = {
 };
 
 constexpr ap::ToolSpec spec = {.name = "autopack",
-                               .summary = "run a tool of the suite: NAME runs ap-NAME",
+                               .summary = "run a tool of the suite",
                                .options = options,
-                               .operands = "NAME [arguments] | help [NAME]",
+                               .operands = "NAME [ARG...] | help [NAME]",
                                .least = 0,
                                .most = 100'000,
                                .stop_at_operand = true};

@@ -51,16 +51,18 @@ for source in "$AP_SOURCE"/tools/*.cc; do
     [ -z "$missing" ] || fail "man/$(basename "$page") has not in ENVIRONMENT:" "$missing"
 done
 
-# The number and meaning of each exit status.
-header=$AP_SOURCE/lib/base/exit_status.hh
+# The number and meaning of each exit status; the page may say more.
 in_source=$(awk '
     /^    [A-Z][A-Za-z]* = [0-9]+,$/ { sub(/,/, ""); number[$1] = $3 }
     /^    \{ExitStatus::/ {
         split($0, part, /\{ExitStatus::|, "|"\}/)
         print number[part[2]] " " part[3]
-    }' "$header" | sort -n)
-in_page=$(awk '
-    /^\.It [0-9]+$/ { number = $2; getline; sub(/[:,(] .*/, ""); print number " " $0 }' \
-    "$AP_SOURCE/man/ap-exit.7" | sort -n)
-same statuses lib/base/exit_status.hh "$in_source" man/ap-exit.7 "$in_page" >&2 || status=1
+    }' "$AP_SOURCE/lib/base/exit_status.hh")
+in_page=$(awk '/^\.It [0-9]+$/ { number = $2; getline; print number " " $0 }' \
+    "$AP_SOURCE/man/ap-exit.7")
+same "exit statuses" lib/base/exit_status.hh "$(cut -d ' ' -f 1 <<<"$in_source")" \
+    man/ap-exit.7 "$(cut -d ' ' -f 1 <<<"$in_page")" >&2 || status=1
+while read -r line; do
+    grep -q "^$line" <<<"$in_page" || fail "man/ap-exit.7 does not explain '$line'"
+done <<<"$in_source"
 exit $status

@@ -28,11 +28,13 @@ for unit in "$work"/*; do
 done
 
 # Each page a unit names is one of ours.
-for page in $(sed -n 's/^Documentation=//p' "$work"/*); do
+sed -n 's/^Documentation=//p' "$work"/* | tr ' ' '\n' >"$work.pages"
+while read -r page; do
     file=$(printf '%s' "$page" | sed 's/^man:\(.*\)(\(.*\))$/\1.\2/')
     if [ ! -e "$AP_SOURCE/man/$file" ]; then
         echo "no man/$file for Documentation=$page" >&2
         status=1
     fi
-done
+done <"$work.pages"
+rm -f "$work.pages"
 exit $status

@@ -209,7 +209,7 @@ wait_until() {
     ap-breaker reset --all
     [ "$(ap-breaker list --json | jq -r .state | sort -u)" = closed ]
     run -2 --separate-stderr ap-breaker reset
-    [[ "$stderr" == *"reset: give NAME or --all"* ]]
+    [[ "$stderr" == *"reset: give BREAKER or --all"* ]]
     run -2 ap-breaker reset one --all
 }
 

@@ -90,7 +90,7 @@ lose_an_executor() {
 @test "many processes may make the database at once" {
     for round in 1 2 3 4 5; do
         local pids=()
-        for i in 1 2 3 4 5 6; do
+        for _ in 1 2 3 4 5 6; do
             ap-db init --db "d$round/a.db" 2>>errors 3>&- &
             pids+=($!)
         done
@@ -161,7 +161,6 @@ lose_an_executor() {
 
 @test "the database of another application is left alone" {
     query 'CREATE TABLE theirs (x)'
-    before=$(cksum <autopack.db)
     for verb in version migrate check stats cleanup; do
         run --separate-stderr ap-db "$verb"
         [ "$status" -eq 65 ]
