@@ -108,6 +108,7 @@ private:
     void report_end(const RunningPhase &phase, const PhaseVerdict &verdict);
     void lease_phases();
     void start_leased();
+    std::unique_ptr<PhaseSlot> take_idle_slot();
     void start_waiting_checks();
     bool has_something_to_record() const;
     bool may_lease() const;
@@ -145,6 +146,7 @@ private:
     std::unique_ptr<ControlFiles> control_files_;
     std::unique_ptr<CappedLog> log_;
     std::vector<std::unique_ptr<RunningPhase>> running_;
+    std::vector<std::unique_ptr<PhaseSlot>> idle_slots_;
     std::vector<Lease> leased_;
     PhaseBreakers breakers_;
     PendingResults results_;

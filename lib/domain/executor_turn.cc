@@ -50,6 +50,7 @@ void Executor::record_turn()
     for (const auto &phase : running_) {
         if (phase->ended()) {
             finish_phase_of(*phase);
+            idle_slots_.push_back(phase->take_slot());
         }
     }
     std::erase_if(running_, [](const auto &phase) { return phase->ended(); });
@@ -145,8 +146,19 @@ void Executor::start_leased()
              .phase_id = lease.phase.id,
              .attempt = lease.number});
         running_.push_back(std::make_unique<RunningPhase>(
-            std::move(lease), state_.paths(), loop_, clock_, options_.output_limit));
+            std::move(lease), take_idle_slot(), state_.paths(), loop_, clock_,
+            options_.output_limit));
     }
+}
+
+std::unique_ptr<PhaseSlot> Executor::take_idle_slot()
+{
+    if (idle_slots_.empty()) {
+        return std::make_unique<PhaseSlot>();
+    }
+    std::unique_ptr<PhaseSlot> slot = std::move(idle_slots_.back());
+    idle_slots_.pop_back();
+    return slot;
 }
 
 void Executor::start_waiting_checks()

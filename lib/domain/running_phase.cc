@@ -51,22 +51,23 @@ std::string describe(const KeptResult &result, const std::string &command)
 
 } // namespace
 
-RunningPhase::RunningPhase(Lease lease, const StatePaths &paths, PollLoop &loop,
-                           const Clock &clock, int64_t output_limit)
+RunningPhase::RunningPhase(Lease lease, std::unique_ptr<PhaseSlot> slot,
+                           const StatePaths &paths, PollLoop &loop, const Clock &clock,
+                           int64_t output_limit)
     : lease_(std::move(lease))
     , paths_(paths)
     , loop_(loop)
     , clock_(clock)
     , output_limit_(output_limit)
+    , slot_(std::move(slot))
     , directory_(paths.attempt_directory(lease_.run_id, lease_.phase.id, lease_.number))
-    , usage_fifo_path_(join_path(directory_, "usage.fifo"))
     , usage_reader_(make_usage_reader(lease_.phase.agent))
     , started_(clock.monotonic())
     , last_output_(started_)
 {
     make_directories(directory_, 0700);
-    usage_fifo_ = std::make_unique<FifoReader>(usage_fifo_path_);
-    loop_.add(usage_fifo_->fd(), [this] { read_usage_fifo(); });
+    const FifoReader &fifo = slot_->move_fifo(join_path(directory_, "usage.fifo"));
+    loop_.add(fifo.fd(), [this] { read_usage_fifo(); });
     start_command();
 }
 
@@ -74,11 +75,9 @@ RunningPhase::~RunningPhase()
 {
     close_capture(standard_output_);
     close_capture(standard_error_);
-    if (keeper_) {
-        loop_.remove(keeper_->fd());
-    }
-    if (usage_fifo_) {
-        loop_.remove(usage_fifo_->fd());
+    if (slot_) {
+        loop_.remove(slot_->keeper().fd());
+        loop_.remove(slot_->fifo().fd());
     }
 }
 
@@ -91,7 +90,7 @@ void RunningPhase::start_command()
         finish(AttemptStatus::Failed, std::string("stdin: ") + error.what());
         return;
     }
-    start(lease_.phase.command, child_environment(lease_, paths_, usage_fifo_path_),
+    start(lease_.phase.command, child_environment(lease_, paths_, slot_->fifo().path()),
           std::move(input), "");
 }
 
@@ -133,7 +132,8 @@ void RunningPhase::start(const PlanCommand &command, std::vector<std::string> en
     kept.standard_output = open_capture(standard_output_, log_prefix + "stdout");
     kept.standard_error = open_capture(standard_error_, log_prefix + "stderr");
     kept.grace = lease_.phase.grace;
-    keeper_.emplace(std::move(kept));
+    slot_->keeper().start(std::move(kept));
+    is_kept_ = true;
     const bool is_command = stage_ == Stage::Command;
     loop_.add(standard_output_.pipe.get(), [this, is_command] {
         if (!read_capture(standard_output_, is_command)) {
@@ -145,7 +145,7 @@ void RunningPhase::start(const PlanCommand &command, std::vector<std::string> en
             close_capture(standard_error_);
         }
     });
-    loop_.add(keeper_->fd(), [this] { on_keeper(); });
+    loop_.add(slot_->keeper().fd(), [this] { on_keeper(); });
     last_output_ = clock_.monotonic();
 }
 
@@ -199,7 +199,7 @@ void RunningPhase::read_usage_fifo()
         complaints_.push_back("usage report '" + printable(line, 80) +
                               "' ignored: " + std::string(why));
     };
-    usage_fifo_->read_lines(
+    slot_->fifo().read_lines(
         [&](std::string_view line) {
             last_output_ = clock_.monotonic();
             try {
@@ -214,9 +214,10 @@ void RunningPhase::read_usage_fifo()
 void RunningPhase::on_keeper()
 {
     const bool was_command = stage_ == Stage::Command;
-    loop_.remove(keeper_->fd());
-    const KeptResult result = keeper_->finish();
-    keeper_.reset();
+    Keeper &keeper = slot_->keeper();
+    loop_.remove(keeper.fd());
+    const KeptResult result = keeper.finish();
+    is_kept_ = false;
     drain(standard_output_, was_command);
     drain(standard_error_, false);
     read_usage_fifo();
@@ -269,7 +270,7 @@ void RunningPhase::start_checks()
 {
     stage_ = Stage::Check;
     start(lease_.phase.checks.at(check_),
-          check_environment(lease_, paths_, usage_fifo_path_), {},
+          check_environment(lease_, paths_, slot_->fifo().path()), {},
           "check-" + std::to_string(check_ + 1) + ".");
 }
 
@@ -293,12 +294,12 @@ void RunningPhase::end(AttemptStatus status, std::string reason, bool at_once)
         ending_ = status;
         ending_reason_ = std::move(reason);
     }
-    if (!keeper_) {
+    if (!is_kept_) {
         finish(*ending_, ending_reason_);
     } else if (at_once) {
-        keeper_->kill();
+        slot_->keeper().kill();
     } else if (first) {
-        keeper_->terminate();
+        slot_->keeper().terminate();
     }
 }
 
@@ -342,9 +343,7 @@ void RunningPhase::finish(AttemptStatus status, std::string reason)
     outcome_.status = status;
     outcome_.reason = std::move(reason);
     outcome_.duration_ms = elapsed().count();
-    loop_.remove(usage_fifo_->fd());
-    usage_fifo_.reset();
-    remove_file(usage_fifo_path_);
+    loop_.remove(slot_->fifo().fd());
 }
 
 std::vector<RunningPhase::Report> RunningPhase::take_usage()

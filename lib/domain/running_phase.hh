@@ -1,11 +1,10 @@
 #pragma once
 
 #include "domain/lease.hh"
+#include "domain/phase_slot.hh"
 #include "domain/state.hh"
 #include "domain/usage.hh"
 #include "sys/capped_log.hh"
-#include "sys/fifo.hh"
-#include "sys/keeper.hh"
 #include "sys/poll_loop.hh"
 
 #include <chrono>
@@ -27,8 +26,8 @@ public:
     /// Makes the attempt's directory and starts the command. What cannot be started ends
     /// the attempt as failed; only faults of the executor's own (disk full, no
     /// descriptors) throw. Output beyond `output_limit` bytes a file loses its middle.
-    RunningPhase(Lease lease, const StatePaths &paths, PollLoop &loop, const Clock &clock,
-                 int64_t output_limit);
+    RunningPhase(Lease lease, std::unique_ptr<PhaseSlot> slot, const StatePaths &paths,
+                 PollLoop &loop, const Clock &clock, int64_t output_limit);
     ~RunningPhase();
     RunningPhase(const RunningPhase &) = delete;
     RunningPhase &operator=(const RunningPhase &) = delete;
@@ -53,6 +52,9 @@ public:
     /// Whether it has ended; then outcome() says how.
     bool ended() const noexcept { return stage_ == Stage::Ended; }
     const AttemptOutcome &outcome() const noexcept { return outcome_; }
+
+    /// The slot of a phase that has ended, for the next. Once only.
+    std::unique_ptr<PhaseSlot> take_slot() noexcept { return std::move(slot_); }
 
     /// Turns a success into a failure found after the end (a budget).
     void fail(AttemptStatus status, std::string reason);
@@ -98,13 +100,12 @@ private:
     PollLoop &loop_;
     const Clock &clock_;
     int64_t output_limit_;
+    std::unique_ptr<PhaseSlot> slot_;
+    bool is_kept_ = false; ///< the slot's keeper keeps a command of this phase
     std::string directory_;
-    std::string usage_fifo_path_;
     Stage stage_ = Stage::Command;
     size_t check_ = 0;
-    std::unique_ptr<FifoReader> usage_fifo_;
     std::unique_ptr<UsageReader> usage_reader_;
-    std::optional<Keeper> keeper_;
     Capture standard_output_;
     Capture standard_error_;
     std::vector<Report> usage_;

@@ -6,6 +6,7 @@
 #include <array>
 #include <cerrno>
 #include <climits>
+#include <cstdio>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -57,6 +58,21 @@ void FifoReader::read_lines(const std::function<void(std::string_view)> &on_line
         }
         collect(piece, on_overlong);
     }
+}
+
+bool FifoReader::move_to(const std::string &path)
+{
+    if (rename(path_.c_str(), path.c_str()) != 0) {
+        if (errno == ENOENT) {
+            return false;
+        }
+        throw_errno("cannot move FIFO '" + path_ + "' to '" + path + "'");
+    }
+    path_ = path;
+    read_lines([](std::string_view) {}, [](std::string_view) {});
+    partial_.clear();
+    dropping_ = false;
+    return true;
 }
 
 // Adds a piece to the line that is being read, unless that gets too long.

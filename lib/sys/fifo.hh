@@ -18,6 +18,7 @@ public:
     explicit FifoReader(const std::string &path);
 
     int fd() const noexcept { return fd_.get(); }
+    const std::string &path() const noexcept { return path_; }
 
     /// Calls `on_line` for every whole line that is there now, without the newline. A
     /// line longer than 64 KiB is dropped to its end and given to `on_overlong` as its
@@ -25,6 +26,9 @@ public:
     /// pauses; the descriptor is readable then.
     void read_lines(const std::function<void(std::string_view)> &on_line,
                     const std::function<void(std::string_view)> &on_overlong);
+
+    /// Renames the FIFO and forgets what is in it; false if it is not where it was.
+    bool move_to(const std::string &path);
 
 private:
     void collect(std::string_view piece,

@@ -6,11 +6,14 @@
 #include "sys/path.hh"
 #include "sys/process.hh"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
-#include <fcntl.h>
+#include <cstring>
+#include <span>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -18,54 +21,52 @@ namespace ap {
 
 namespace {
 
-std::vector<char *> pointers(std::vector<std::string> &strings)
+// The text of a start, as KeeperOrder describes it.
+std::string text_of(const KeptCommand &command)
 {
-    std::vector<char *> list;
-    for (std::string &string : strings) {
-        list.push_back(string.data());
-    }
-    list.push_back(nullptr);
-    return list;
+    std::string text;
+    const auto add = [&text](const std::string &string) {
+        text.append(string).push_back('\0');
+    };
+    add(command.directory);
+    std::for_each(command.argv.begin(), command.argv.end(), add);
+    std::for_each(command.environment.begin(), command.environment.end(), add);
+    return text;
 }
 
-// As execvp(3) searches, but in the command's own PATH.
-std::vector<std::string> executable_candidates(const KeptCommand &command)
+// Signals are no concern here: the callers' are blocked or restart the call.
+bool send_all(int channel, std::string_view data)
 {
-    const std::string &name = command.argv.at(0);
-    if (name.find('/') != std::string::npos) {
-        return {name};
-    }
-    std::string path = "/usr/local/bin:/usr/bin:/bin";
-    for (const std::string &entry : command.environment) {
-        if (entry.starts_with("PATH=")) {
-            path = entry.substr(5);
+    while (!data.empty()) {
+        const ssize_t count = send(channel, data.data(), data.size(), MSG_NOSIGNAL);
+        if (count < 0 && errno != EINTR) {
+            return false;
         }
+        data.remove_prefix(static_cast<size_t>(std::max<ssize_t>(0, count)));
     }
-    std::vector<std::string> candidates;
-    for (const std::string_view directory : split(path, ':')) {
-        candidates.push_back(join_path(directory.empty() ? "." : directory, name));
-    }
-    return candidates;
+    return true;
 }
 
-KeeperTask task_for(KeptCommand &command, int report)
+bool send_order(int channel, KeeperOrder &order, std::span<const int> descriptors)
 {
-    KeeperTask task;
-    task.candidates = executable_candidates(command);
-    task.argv = pointers(command.argv);
-    task.environment = pointers(command.environment);
-    task.directory = command.directory.c_str();
-    task.standard_input = command.standard_input.get();
-    task.standard_output = command.standard_output.get();
-    task.standard_error = command.standard_error.get();
-    task.report = report;
-    task.grace = command.grace;
-    task.executor = getpid();
-    sigemptyset(&task.handled);
-    for (const int signal : {SIGTERM, SIGUSR1, SIGCHLD}) {
-        sigaddset(&task.handled, signal);
+    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int) * 3)> control{};
+    iovec data = {&order, sizeof order};
+    msghdr message{};
+    message.msg_iov = &data;
+    message.msg_iovlen = 1;
+    if (!descriptors.empty()) {
+        message.msg_control = control.data();
+        message.msg_controllen = CMSG_SPACE(descriptors.size_bytes());
+        cmsghdr *header = CMSG_FIRSTHDR(&message);
+        header->cmsg_level = SOL_SOCKET;
+        header->cmsg_type = SCM_RIGHTS;
+        header->cmsg_len = CMSG_LEN(descriptors.size_bytes());
+        std::memcpy(CMSG_DATA(header), descriptors.data(), descriptors.size_bytes());
     }
-    return task;
+    ssize_t sent = 0;
+    while ((sent = sendmsg(channel, &message, MSG_NOSIGNAL)) < 0 && errno == EINTR) {
+    }
+    return sent == sizeof order;
 }
 
 bool is_keeper(pid_t pid)
@@ -106,7 +107,7 @@ void end_orphans()
 // Forks with every signal blocked, so that the child loses none that is sent before it is
 // ready, and under the keepers' name, so that end_orphans never takes a keeper that has
 // not run yet for an orphan.
-pid_t fork_keeper(KeeperTask &task)
+pid_t fork_keeper(int channel)
 {
     sigset_t all{};
     sigset_t before{};
@@ -117,7 +118,7 @@ pid_t fork_keeper(KeeperTask &task)
     prctl(PR_SET_NAME, keeper_name);
     const pid_t pid = fork();
     if (pid == 0) {
-        run_keeper(task);
+        run_keeper(channel);
     }
     const int fork_errno = errno;
     prctl(PR_SET_NAME, own_name.data());
@@ -128,80 +129,9 @@ pid_t fork_keeper(KeeperTask &task)
     return pid;
 }
 
-} // namespace
-
-Keeper::Keeper(KeptCommand command)
+KeptResult result_from(const KeeperReport &report)
 {
-    if (!command.standard_input) {
-        command.standard_input = open_file("/dev/null", O_RDONLY);
-    }
-    Pipe report = make_pipe();
-    KeeperTask task = task_for(command, report.write.get());
-    pid_ = fork_keeper(task);
-    report_ = std::move(report.read);
-}
-
-Keeper::Keeper(Keeper &&other) noexcept
-    : report_(std::move(other.report_))
-    , pid_(std::exchange(other.pid_, -1))
-{
-}
-
-Keeper &Keeper::operator=(Keeper &&other) noexcept
-{
-    std::swap(report_, other.report_);
-    std::swap(pid_, other.pid_);
-    return *this;
-}
-
-Keeper::~Keeper()
-{
-    if (pid_ < 0) {
-        return;
-    }
-    kill();
-    try {
-        finish();
-    } catch (const std::exception &) {
-        pid_ = -1; // the process has ended all the same
-    }
-}
-
-void Keeper::terminate() noexcept
-{
-    send(SIGTERM);
-}
-
-void Keeper::kill() noexcept
-{
-    send(SIGUSR1);
-}
-
-void Keeper::send(int signal) noexcept
-{
-    if (pid_ > 0) { // else it would go to every process there is
-        static_cast<void>(::kill(pid_, signal));
-    }
-}
-
-KeptResult Keeper::finish()
-{
-    if (pid_ < 0) {
-        throw Error(ExitStatus::Bug, "a keeper was finished twice");
-    }
-    KeeperReport report;
-    const bool reported = read_some(report_.get(), reinterpret_cast<char *>(&report),
-                                    sizeof report, "a keeper's report") == sizeof report;
-    while (waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
-    }
-    pid_ = -1;
-    report_.reset();
     KeptResult result;
-    if (!reported) {
-        end_orphans();
-        result.keeper_lost = true;
-        return result;
-    }
     result.exec_errno = report.exec_errno;
     result.told_to_end = report.told_to_end != 0;
     result.cpu_ms = report.cpu_ms;
@@ -211,6 +141,134 @@ KeptResult Keeper::finish()
     } else {
         result.exit_code = WEXITSTATUS(report.wait_status);
     }
+    return result;
+}
+
+} // namespace
+
+Keeper::Keeper()
+{
+    fork_process();
+}
+
+Keeper::Keeper(Keeper &&other) noexcept
+    : channel_(std::move(other.channel_))
+    , pid_(std::exchange(other.pid_, -1))
+    , busy_(std::exchange(other.busy_, false))
+{
+}
+
+Keeper &Keeper::operator=(Keeper &&other) noexcept
+{
+    std::swap(channel_, other.channel_);
+    std::swap(pid_, other.pid_);
+    std::swap(busy_, other.busy_);
+    return *this;
+}
+
+Keeper::~Keeper()
+{
+    if (busy_) {
+        kill();
+        try {
+            finish();
+        } catch (const std::exception &) {
+            busy_ = false; // the processes have ended all the same
+        }
+    }
+    dismiss();
+}
+
+void Keeper::fork_process()
+{
+    std::array<int, 2> ends{};
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0) {
+        throw_errno("cannot make a socket");
+    }
+    channel_.reset(ends[0]);
+    const Fd keepers_end(ends[1]);
+    pid_ = fork_keeper(keepers_end.get());
+}
+
+// The keeper ends when its socket does.
+void Keeper::dismiss() noexcept
+{
+    channel_.reset();
+    if (pid_ > 0) { // else it would wait for any process
+        while (waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
+        }
+        pid_ = -1;
+    }
+}
+
+void Keeper::start(KeptCommand command)
+{
+    if (busy_) {
+        throw Error(ExitStatus::Bug, "a keeper was started twice");
+    }
+    if (pid_ < 0 || !send_start(command)) {
+        dismiss();
+        fork_process();
+        if (!send_start(command)) {
+            throw_errno("cannot reach a keeper");
+        }
+    }
+    busy_ = true;
+}
+
+bool Keeper::send_start(const KeptCommand &command) const
+{
+    const std::string text = text_of(command);
+    KeeperOrder order;
+    order.kind = KeeperOrder::Kind::Start;
+    order.grace_ms = command.grace.count();
+    order.words = command.argv.size();
+    order.variables = command.environment.size();
+    order.text_size = text.size();
+    const std::array<int, 3> descriptors = {command.standard_output.get(),
+                                            command.standard_error.get(),
+                                            command.standard_input.get()};
+    const std::span<const int> passed(descriptors.data(), command.standard_input ? 3 : 2);
+    return send_order(channel_.get(), order, passed) && send_all(channel_.get(), text);
+}
+
+void Keeper::terminate() noexcept
+{
+    order(KeeperOrder::Kind::Terminate);
+}
+
+void Keeper::kill() noexcept
+{
+    order(KeeperOrder::Kind::Kill);
+}
+
+void Keeper::order(KeeperOrder::Kind kind) noexcept
+{
+    if (busy_) {
+        KeeperOrder order;
+        order.kind = kind;
+        // One that cannot be reached is dead, which finish() finds out.
+        static_cast<void>(send_order(channel_.get(), order, {}));
+    }
+}
+
+KeptResult Keeper::finish()
+{
+    if (!std::exchange(busy_, false)) {
+        throw Error(ExitStatus::Bug, "a keeper was finished twice");
+    }
+    KeeperReport report;
+    ssize_t count = 0;
+    while ((count = recv(channel_.get(), &report, sizeof report, MSG_WAITALL)) < 0 &&
+           errno == EINTR) {
+    }
+    if (count == sizeof report) {
+        return result_from(report);
+    }
+    dismiss();
+    end_orphans();
+    KeptResult result;
+    result.keeper_lost = true;
     return result;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "sys/fd.hh"
+#include "sys/keeper_process.hh"
 
 #include <chrono>
 #include <optional>
@@ -34,20 +35,23 @@ struct KeptResult
     int64_t max_rss_kib = 0;
 };
 
-/// A small process between an executor and one command, forked from the executor. It is
-/// the command's subreaper, so every process the command leaves, double forks and new
-/// sessions included, becomes its child; when the command has ended it ends them all
-/// (TERM, after `grace` KILL, repeated until none is left) and only then reports. If the
-/// executor dies, PR_SET_PDEATHSIG tells the keeper to do the same. The command runs in a
-/// session and process group of its own, without a controlling terminal, with default
-/// signal dispositions and an empty mask. The executor must be single-threaded and itself
-/// a subreaper (become_subreaper), which covers a keeper that is killed.
+/// A small process between an executor and its commands, forked from the executor; it
+/// keeps one command after another. It is the command's subreaper, so every process the
+/// command leaves, double forks and new sessions included, becomes its child; when the
+/// command has ended it ends them all (TERM, after `grace` KILL, repeated until none is
+/// left) and only then reports. If the executor dies, their socket tells the keeper to do
+/// the same. The command runs in a session and process group of its own, without a
+/// controlling terminal, with default signal dispositions and an empty mask. The executor
+/// must be single-threaded and itself a subreaper (become_subreaper), which covers a
+/// keeper that is killed.
+///
+/// That one keeper serves many commands makes them cheap to start: the executor, with its
+/// database's pages in memory, is not forked for each of them.
 class Keeper
 {
 public:
-    /// Forks keeper and command; throws SystemError if the fork fails. The descriptors in
-    /// `command` are closed in the caller.
-    explicit Keeper(KeptCommand command);
+    /// Forks the keeper; throws SystemError if that fails.
+    Keeper();
     Keeper(Keeper &&other) noexcept;
     Keeper &operator=(Keeper &&other) noexcept;
     Keeper(const Keeper &) = delete;
@@ -56,8 +60,13 @@ public:
     /// Kills (at once) and reaps what still runs.
     ~Keeper();
 
+    /// Starts a command; none may be running. The descriptors in `command` are closed in
+    /// the caller. A keeper that died meanwhile is replaced. Throws SystemError if it
+    /// cannot be reached.
+    void start(KeptCommand command);
+
     /// Readable when the result is there or the keeper is dead: then call finish().
-    int fd() const noexcept { return report_.get(); }
+    int fd() const noexcept { return channel_.get(); }
     pid_t pid() const noexcept { return pid_; }
 
     /// Ends the command and all it started: TERM now, KILL after the grace period. Does
@@ -67,14 +76,18 @@ public:
     /// Ends them with KILL now.
     void kill() noexcept;
 
-    /// Waits for the report and reaps the keeper. Once only.
+    /// Waits for the report. Once for each start.
     KeptResult finish();
 
 private:
-    void send(int signal) noexcept;
+    void fork_process();
+    bool send_start(const KeptCommand &command) const;
+    void order(KeeperOrder::Kind kind) noexcept;
+    void dismiss() noexcept;
 
-    Fd report_;
+    Fd channel_;
     pid_t pid_ = -1;
+    bool busy_ = false;
 };
 
 /// Makes this process adopt the orphans among its descendants (PR_SET_CHILD_SUBREAPER).

@@ -1,18 +1,29 @@
 #include "sys/keeper_process.hh"
 
+#include "base/text.hh"
+#include "sys/fd.hh"
+#include "sys/path.hh"
 #include "sys/process.hh"
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <ctime>
+#include <chrono>
+#include <csignal>
+#include <cstring>
 #include <fcntl.h>
+#include <iterator>
 #include <linux/close_range.h>
 #include <optional>
+#include <poll.h>
+#include <string>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <vector>
 
 namespace ap {
 
@@ -20,12 +31,23 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr int first_free_descriptor = STDERR_FILENO + 1;
+constexpr int channel_descriptor = STDERR_FILENO + 1;
+constexpr size_t most_passed_descriptors = 3;
 
-void close_all_between(int first, unsigned last)
+// A command to start, in the form that fork and exec want: between them nothing may be
+// allocated.
+struct Task
 {
-    static_cast<void>(close_range(static_cast<unsigned>(first), last, 0));
-}
+    std::string text; ///< what the pointers point into
+    const char *directory = nullptr;
+    std::vector<std::string> candidates; ///< paths to try to execute, in order
+    std::vector<char *> argv;            ///< ends with a null pointer
+    std::vector<char *> environment;     ///< ends with a null pointer
+    Fd standard_input;                   ///< none: /dev/null
+    Fd standard_output;
+    Fd standard_error;
+    std::chrono::milliseconds grace{0};
+};
 
 void default_signals()
 {
@@ -37,39 +59,49 @@ void default_signals()
     sigprocmask(SIG_SETMASK, &none, nullptr);
 }
 
-// Closes everything but the standard descriptors and what the command and the report
-// need; the executor's database must be closed without a word to SQLite.
-void close_foreign_descriptors(KeeperTask &task)
+// Leaves /dev/null as the standard descriptors, the channel behind them, and nothing
+// else; the executor's database must be closed without a word to SQLite.
+void close_foreign_descriptors(int channel)
 {
-    const std::array<int *, 4> kept = {&task.report, &task.standard_input,
-                                       &task.standard_output, &task.standard_error};
-    int next = first_free_descriptor;
-    // First all above the numbers wanted, then down in order, so that none is
-    // overwritten.
-    for (int *fd : kept) {
-        *fd = fcntl(*fd, F_DUPFD_CLOEXEC, next + static_cast<int>(kept.size()));
-        if (*fd < 0) {
+    // Both above the numbers wanted first, so that neither is overwritten.
+    const int moved = fcntl(channel, F_DUPFD_CLOEXEC, channel_descriptor + 1);
+    const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    const int high = fcntl(null, F_DUPFD_CLOEXEC, channel_descriptor + 1);
+    if (moved < 0 || high < 0 || dup3(moved, channel_descriptor, O_CLOEXEC) < 0) {
+        _exit(1);
+    }
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+        if (dup2(high, fd) < 0) {
             _exit(1);
         }
     }
-    for (int *fd : kept) {
-        if (dup3(*fd, next, O_CLOEXEC) < 0) {
-            _exit(1);
-        }
-        *fd = next++;
-    }
-    close_all_between(next, ~0U);
+    static_cast<void>(close_range(channel_descriptor + 1, ~0U, 0));
 }
 
-[[noreturn]] void fail_to_start(int exec_report)
+// As execvp(3) searches, but in the command's own PATH.
+std::vector<std::string> executable_candidates(const Task &task)
 {
-    const int code = errno;
-    static_cast<void>(!write(exec_report, &code, sizeof code));
-    _exit(127);
+    const std::string_view name = task.argv.front();
+    if (name.find('/') != std::string::npos) {
+        return {std::string(name)};
+    }
+    std::string_view path = "/usr/local/bin:/usr/bin:/bin";
+    for (const char *variable : task.environment) {
+        const std::string_view entry = variable == nullptr ? "" : variable;
+        if (entry.starts_with("PATH=")) {
+            path = entry.substr(std::strlen("PATH="));
+        }
+    }
+    std::vector<std::string> candidates;
+    for (const std::string_view directory : split(path, ':')) {
+        candidates.push_back(join_path(directory.empty() ? "." : directory, name));
+    }
+    return candidates;
 }
 
-// The command's own process, up to its exec.
-[[noreturn]] void become_command(const KeeperTask &task, pid_t keeper, int exec_report)
+// The command's own process up to its exec. It shares the keeper's memory (vfork), which
+// waits meanwhile: only `exec_errno` is written there.
+[[noreturn]] void become_command(const Task &task, pid_t keeper, int &exec_errno)
 {
     // A keeper that is killed takes the command with it, even before the exec.
     prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -78,10 +110,12 @@ void close_foreign_descriptors(KeeperTask &task)
     }
     setsid();
     default_signals();
-    if (dup2(task.standard_input, STDIN_FILENO) < 0 ||
-        dup2(task.standard_output, STDOUT_FILENO) < 0 ||
-        dup2(task.standard_error, STDERR_FILENO) < 0 || chdir(task.directory) != 0) {
-        fail_to_start(exec_report);
+    if ((task.standard_input && dup2(task.standard_input.get(), STDIN_FILENO) < 0) ||
+        dup2(task.standard_output.get(), STDOUT_FILENO) < 0 ||
+        dup2(task.standard_error.get(), STDERR_FILENO) < 0 ||
+        chdir(task.directory) != 0) {
+        exec_errno = errno;
+        _exit(127);
     }
     int error = ENOENT;
     for (const std::string &candidate : task.candidates) {
@@ -89,95 +123,164 @@ void close_foreign_descriptors(KeeperTask &task)
         if (errno == EACCES) {
             error = EACCES;
         } else if (errno != ENOENT && errno != ENOTDIR) {
-            fail_to_start(exec_report);
+            error = errno;
+            break;
         }
     }
-    errno = error;
-    fail_to_start(exec_report);
+    exec_errno = error;
+    _exit(127);
 }
 
-// Starts the command, waits for its end or for the order to end it, ends whatever is
-// left, reports.
-class KeeperProcess
+// The next order, and a start's descriptors in `task`; nothing when the executor is gone.
+std::optional<KeeperOrder> receive_order(Task &task)
+{
+    KeeperOrder order;
+    iovec data = {&order, sizeof order};
+    std::array<int, most_passed_descriptors> passed{};
+    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof passed)> control{};
+    msghdr message{};
+    message.msg_iov = &data;
+    message.msg_iovlen = 1;
+    message.msg_control = control.data();
+    message.msg_controllen = control.size();
+    if (recvmsg(channel_descriptor, &message, MSG_CMSG_CLOEXEC | MSG_WAITALL) !=
+        sizeof order) {
+        return std::nullopt;
+    }
+    const cmsghdr *header = CMSG_FIRSTHDR(&message);
+    if (header != nullptr) {
+        const size_t size = header->cmsg_len - CMSG_LEN(0);
+        std::memcpy(passed.data(), CMSG_DATA(header), size);
+        task.standard_output.reset(passed[0]);
+        task.standard_error.reset(passed[1]);
+        if (size == sizeof passed) {
+            task.standard_input.reset(passed[2]);
+        }
+    }
+    return order;
+}
+
+// What follows a start; false when the executor is gone.
+bool receive_text(const KeeperOrder &order, Task &task)
+{
+    task.text.resize(order.text_size);
+    if (recv(channel_descriptor, task.text.data(), task.text.size(), MSG_WAITALL) !=
+        static_cast<ssize_t>(task.text.size())) {
+        return false;
+    }
+    char *next = task.text.data();
+    const auto take = [&next] {
+        char *string = next;
+        next += std::strlen(string) + 1;
+        return string;
+    };
+    task.directory = take();
+    std::generate_n(std::back_inserter(task.argv), order.words, take);
+    std::generate_n(std::back_inserter(task.environment), order.variables, take);
+    task.argv.push_back(nullptr);
+    task.environment.push_back(nullptr);
+    task.candidates = executable_candidates(task);
+    task.grace = std::chrono::milliseconds(order.grace_ms);
+    return true;
+}
+
+Fd open_signals()
+{
+    sigset_t heard{};
+    sigemptyset(&heard);
+    sigaddset(&heard, SIGTERM);
+    sigaddset(&heard, SIGCHLD);
+    return Fd(signalfd(-1, &heard, SFD_CLOEXEC | SFD_NONBLOCK));
+}
+
+// Keeps one command: starts it, waits for its end or for the order to end it, ends
+// whatever is left.
+class Keeping
 {
 public:
-    explicit KeeperProcess(const KeeperTask &task)
-        : task_(task)
+    Keeping(Task task, int signals)
+        : task_(std::move(task))
+        , signals_(signals)
     {
     }
 
-    [[noreturn]] void run()
+    KeeperReport run()
     {
-        std::signal(SIGCHLD, SIG_DFL); // ignored, it would reap behind our back
-        prctl(PR_SET_CHILD_SUBREAPER, 1);
-        prctl(PR_SET_PDEATHSIG, SIGTERM);
-        if (getppid() != task_.executor) {
-            _exit(1); // it died before the line above
-        }
+        take_signals(); // what came before the command is not meant for it
         start_command();
+        reap();
         while (!command_ended_ || has_children_) {
-            handle_signal(wait_for_signal());
+            wait_for_news();
+            take_signals();
             reap();
             if (command_ended_ && has_children_) {
                 begin_to_end();
+            }
+            if (kill_at_) {
                 end_tree();
             }
         }
-        static_cast<void>(!write(task_.report, &report_, sizeof report_));
-        _exit(0);
+        return report_;
     }
 
 private:
     void start_command()
     {
-        std::array<int, 2> exec_report{};
-        if (pipe2(exec_report.data(), O_CLOEXEC) != 0) {
-            _exit(1);
-        }
         const pid_t keeper = getpid();
-        command_ = fork();
+        // fork() would copy the page tables and let every page the keeper writes fault.
+        // NOLINTNEXTLINE(clang-analyzer-*): the child does no more than become_command().
+        command_ = vfork();
         if (command_ == 0) {
-            become_command(task_, keeper, exec_report[1]);
+            become_command(task_, keeper, report_.exec_errno);
         }
         if (command_ < 0) {
             report_.exec_errno = errno;
             command_ended_ = true;
             has_children_ = false;
-            return;
         }
-        close(exec_report[1]);
-        if (read(exec_report[0], &report_.exec_errno, sizeof report_.exec_errno) !=
-            sizeof report_.exec_errno) {
-            report_.exec_errno = 0;
-        }
-        // Whoever reads the command's pipes, or the executor's own output, must see their
-        // end although the keeper lives on.
-        close_all_between(0, static_cast<unsigned>(task_.report - 1));
-        close_all_between(task_.report + 1, ~0U);
+        // Whoever reads the command's pipes must see their end although the keeper lives.
+        task_.standard_input.reset();
+        task_.standard_output.reset();
+        task_.standard_error.reset();
     }
 
-    int wait_for_signal() const
+    // Looks again every so often while something is being ended: a process may have been
+    // forked between the look and the signal.
+    void wait_for_news()
     {
-        if (!kill_at_) {
-            return sigwaitinfo(&task_.handled, nullptr);
+        constexpr int look_again_ms = 50;
+        std::array<pollfd, 2> watched = {
+            {{signals_, POLLIN, 0},
+             {executor_gone_ ? -1 : channel_descriptor, POLLIN, 0}}};
+        static_cast<void>(
+            poll(watched.data(), watched.size(), kill_at_ ? look_again_ms : -1));
+        if (watched[1].revents != 0) {
+            take_order();
         }
-        // Looks again every so often while something is being ended: a process may have
-        // been forked between the look and the signal.
-        const timespec pause = {0, 50'000'000};
-        return sigtimedwait(&task_.handled, nullptr, &pause);
     }
 
-    void handle_signal(int signal)
+    void take_order()
     {
-        if (signal == SIGTERM) {
-            report_.told_to_end = 1;
-            begin_to_end();
-        } else if (signal == SIGUSR1) {
-            report_.told_to_end = 1;
+        Task none;
+        const auto order = receive_order(none);
+        if (!order) {
+            executor_gone_ = true;
+        }
+        if (order && order->kind == KeeperOrder::Kind::Kill) {
             kill_at_ = Clock::now();
         }
-        if (kill_at_) {
-            end_tree();
+        report_.told_to_end = 1;
+        begin_to_end();
+    }
+
+    void take_signals()
+    {
+        signalfd_siginfo signal{};
+        while (read(signals_, &signal, sizeof signal) == sizeof signal) {
+            if (signal.ssi_signo == SIGTERM && command_ > 0) {
+                report_.told_to_end = 1;
+                begin_to_end();
+            }
         }
     }
 
@@ -220,21 +323,37 @@ private:
         has_children_ = !(pid < 0 && errno == ECHILD);
     }
 
-    const KeeperTask &task_;
+    Task task_;
+    int signals_;
     KeeperReport report_;
     pid_t command_ = -1;
     bool command_ended_ = false;
     bool has_children_ = true;
+    bool executor_gone_ = false;
     std::optional<Clock::time_point> kill_at_;
     std::vector<pid_t> told_; ///< have been sent TERM
 };
 
 } // namespace
 
-void run_keeper(KeeperTask &task) noexcept
+void run_keeper(int channel) noexcept
 {
-    close_foreign_descriptors(task);
-    KeeperProcess(task).run();
+    close_foreign_descriptors(channel);
+    std::signal(SIGCHLD, SIG_DFL); // ignored, it would reap behind our back
+    prctl(PR_SET_CHILD_SUBREAPER, 1);
+    const Fd signals = open_signals();
+    while (true) {
+        Task task;
+        const auto order = receive_order(task);
+        if (!order || !signals) {
+            _exit(0);
+        }
+        if (order->kind == KeeperOrder::Kind::Start && receive_text(*order, task)) {
+            const KeeperReport report = Keeping(std::move(task), signals.get()).run();
+            static_cast<void>(
+                send(channel_descriptor, &report, sizeof report, MSG_NOSIGNAL));
+        }
+    }
 }
 
 } // namespace ap

@@ -1,18 +1,29 @@
 #pragma once
 
-#include <chrono>
-#include <csignal>
 #include <cstdint>
-#include <string>
-#include <sys/types.h>
-#include <vector>
 
 namespace ap {
 
 /// The name (comm) of every keeper process from its first moment on.
 inline constexpr const char *keeper_name = "ap-keeper";
 
-/// What a keeper writes into its pipe, once, before it exits.
+/// What an executor sends its keeper. `Start` carries the descriptors of the command's
+/// standard output, error and, if there is one, input (SCM_RIGHTS) and is followed by
+/// `text_size` bytes: the directory, `words` words and `variables` variables, each with a
+/// null byte behind it. An order to end that comes when nothing runs is for a command
+/// whose report crossed it, and means nothing.
+struct KeeperOrder
+{
+    enum class Kind : int32_t { Start, Terminate, Kill };
+
+    Kind kind = Kind::Terminate;
+    int64_t grace_ms = 0;
+    uint64_t words = 0;
+    uint64_t variables = 0;
+    uint64_t text_size = 0;
+};
+
+/// What a keeper sends back when a command and all it left behind has ended.
 struct KeeperReport
 {
     int wait_status = 0;
@@ -22,27 +33,10 @@ struct KeeperReport
     int64_t max_rss_kib = 0;
 };
 
-/// Everything the keeper and the command's process need, prepared before the first fork,
-/// so that between fork and exec nothing is allocated.
-struct KeeperTask
-{
-    std::vector<std::string> candidates; ///< paths to try to execute, in order
-    std::vector<char *> argv;            ///< ends with a null pointer
-    std::vector<char *> environment;     ///< ends with a null pointer
-    const char *directory = nullptr;
-    int standard_input = -1;
-    int standard_output = -1;
-    int standard_error = -1;
-    int report = -1;
-    std::chrono::milliseconds grace{0};
-    pid_t executor = 0;
-
-    /// The signals a keeper lives by; all signals must be blocked when it is forked.
-    sigset_t handled{};
-};
-
-/// The life of a keeper, called in the child of the fork. noexcept: an exception must end
-/// this process, never get up into the executor's code that was forked along.
-[[noreturn]] void run_keeper(KeeperTask &task) noexcept;
+/// The life of a keeper, called in the child of the fork with all signals blocked: obeys
+/// what comes through the socket `channel` until its other end is closed. noexcept: an
+/// exception must end this process, never get up into the executor's code that was forked
+/// along.
+[[noreturn]] void run_keeper(int channel) noexcept;
 
 } // namespace ap

@@ -171,3 +171,14 @@ run_is() {
     AUTOPACK_RUN_TOKEN_CAP=10000000 ap-exec --quiet --run-id r
     [ "$(ap-budget show r --json | jq -s '.[0].token_cap')" -eq 70 ]
 }
+
+@test "phases one after the other report usage each for itself, and leave no FIFO behind" {
+    plan '{"run_id": "r", "phases": [
+        {"id": "a", "command": "echo \"{\\\"prompt_tokens\\\": 11}\" > $AUTOPACK_USAGE_FIFO"},
+        {"id": "b", "command": "test -p .autonomous_runs/r/phases/b/attempt-1/usage.fifo"},
+        {"id": "c", "command": "echo \"{\\\"prompt_tokens\\\": 22}\" > $AUTOPACK_USAGE_FIFO"}]}'
+    ap-exec --quiet --run-id r
+    [ "$(sqlite3 autopack.db 'SELECT group_concat(phase_id || prompt_tokens, " ")
+        FROM llm_usage_events')" = "a11 c22" ]
+    [ -z "$(find .autonomous_runs/r/phases -type p)" ]
+}

@@ -65,11 +65,17 @@ public:
 
     Kept &start()
     {
+        keeper.emplace();
+        start_under(*keeper);
+        return *this;
+    }
+
+    void start_under(Keeper &other)
+    {
         Pipe pipe = make_pipe();
         output_ = std::move(pipe.read);
         command_.standard_output = std::move(pipe.write);
-        keeper.emplace(std::move(command_));
-        return *this;
+        other.start(std::move(command_));
     }
 
     // The next line of its output.
@@ -497,6 +503,112 @@ void a_lost_keeper_leaves_the_other_keepers_alone()
     CHECK_EQUAL(young.finish().exit_code.value_or(-1), 8);
 }
 
+KeptResult finish(Keeper &keeper)
+{
+    CHECK(check::becomes_readable(keeper.fd()));
+    return keeper.finish();
+}
+
+void one_keeper_keeps_one_command_after_another()
+{
+    Keeper keeper;
+    const pid_t pid = keeper.pid();
+    for (int code = 0; code < 3; code++) {
+        Kept kept("echo \"$0\"; exit $0");
+        kept.command().argv.push_back(std::to_string(code));
+        kept.start_under(keeper);
+        CHECK_EQUAL(kept.line(), std::to_string(code));
+        CHECK_EQUAL(finish(keeper).exit_code.value_or(-1), code);
+        CHECK_EQUAL(kept.living(), 0u);
+    }
+    CHECK_EQUAL(keeper.pid(), pid);
+}
+
+void a_command_and_environment_of_a_megabyte_get_through()
+{
+    Kept kept("echo ${#LONG}");
+    for (int i = 0; i < 10; i++) {
+        kept.command().environment.push_back("V" + std::to_string(i) + "=" +
+                                             std::string(100'000, 'v'));
+    }
+    kept.command().environment.push_back("LONG=" + std::string(73'456, 'l'));
+    CHECK_EQUAL(kept.start().output(), "73456\n");
+    CHECK_EQUAL(kept.finish().exit_code.value_or(-1), 0);
+}
+
+// The executor orders an end while the report is on its way.
+void an_order_that_crossed_the_report_does_not_end_the_next_command()
+{
+    Keeper keeper;
+    Kept first("exit 0");
+    first.start_under(keeper);
+    CHECK(check::becomes_readable(keeper.fd()));
+    keeper.terminate();
+    keeper.kill();
+    keeper.finish();
+    Kept second("echo ready; read end; exit 3");
+    Pipe input = make_pipe();
+    second.command().standard_input = std::move(input.read);
+    second.start_under(keeper);
+    CHECK_EQUAL(second.line(), "ready");
+    input.write.reset();
+    const KeptResult result = finish(keeper);
+    CHECK(!result.told_to_end);
+    CHECK_EQUAL(result.exit_code.value_or(-1), 3);
+}
+
+void a_term_between_two_commands_means_nothing()
+{
+    Keeper keeper;
+    ::kill(keeper.pid(), SIGTERM);
+    Kept kept("exit 2");
+    kept.start_under(keeper);
+    const KeptResult result = finish(keeper);
+    CHECK(!result.told_to_end);
+    CHECK_EQUAL(result.exit_code.value_or(-1), 2);
+}
+
+void a_keeper_that_died_between_two_commands_is_replaced()
+{
+    Keeper keeper;
+    Kept first("exit 0");
+    first.start_under(keeper);
+    finish(keeper);
+    const pid_t dead = keeper.pid();
+    ::kill(dead, SIGKILL);
+    CHECK(check::becomes_readable(keeper.fd()));
+    Kept second("exit 5");
+    second.start_under(keeper);
+    CHECK(keeper.pid() != dead);
+    CHECK_EQUAL(finish(keeper).exit_code.value_or(-1), 5);
+    CHECK(unreaped_children_of(getpid()) == std::vector<pid_t>{keeper.pid()});
+}
+
+void a_keeper_is_used_again_after_it_was_lost()
+{
+    Keeper keeper;
+    Kept lost("sleep 1000");
+    lost.start_under(keeper);
+    ::kill(keeper.pid(), SIGKILL);
+    CHECK(finish(keeper).keeper_lost);
+    CHECK_EQUAL(lost.living(), 0u);
+    Kept next("exit 6");
+    next.start_under(keeper);
+    CHECK_EQUAL(finish(keeper).exit_code.value_or(-1), 6);
+}
+
+void an_idle_keeper_ends_with_its_object()
+{
+    pid_t pid = -1;
+    {
+        const Keeper keeper;
+        pid = keeper.pid();
+        CHECK(process_start_time(pid).has_value());
+    }
+    CHECK(!process_start_time(pid).has_value());
+    CHECK(unreaped_children_of(getpid()).empty());
+}
+
 // The fake executor starts `kept` and then only waits; its keeper's pid comes back.
 pid_t fork_executor(Kept &kept, pid_t &executor)
 {
@@ -576,6 +688,13 @@ int main(int argc, char **argv)
         TEST(two_keepers_do_not_disturb_each_other),
         TEST(what_a_lost_keeper_kept_is_ended),
         TEST(a_lost_keeper_leaves_the_other_keepers_alone),
+        TEST(one_keeper_keeps_one_command_after_another),
+        TEST(a_command_and_environment_of_a_megabyte_get_through),
+        TEST(an_order_that_crossed_the_report_does_not_end_the_next_command),
+        TEST(a_term_between_two_commands_means_nothing),
+        TEST(a_keeper_that_died_between_two_commands_is_replaced),
+        TEST(a_keeper_is_used_again_after_it_was_lost),
+        TEST(an_idle_keeper_ends_with_its_object),
         TEST(the_end_of_the_executor_ends_everything),
     };
     return cmocka_run_group_tests(tests, nullptr, nullptr);

@@ -1,0 +1,35 @@
+#pragma once
+
+#include "sys/fifo.hh"
+#include "sys/keeper.hh"
+
+#include <memory>
+#include <string>
+
+namespace ap {
+
+/// What one of an executor's jobs hands on from phase to phase, because making it costs
+/// more than using it again: a keeper, and the FIFO for usage reports. (Some file systems
+/// make a new file the more slowly the more have just been removed.)
+class PhaseSlot
+{
+public:
+    PhaseSlot() = default;
+
+    /// Removes the FIFO, and ends what the keeper keeps.
+    ~PhaseSlot();
+    PhaseSlot(const PhaseSlot &) = delete;
+    PhaseSlot &operator=(const PhaseSlot &) = delete;
+
+    Keeper &keeper() noexcept { return keeper_; }
+
+    /// The FIFO, empty, at `path` from now on.
+    FifoReader &move_fifo(const std::string &path);
+    FifoReader &fifo() noexcept { return *fifo_; }
+
+private:
+    Keeper keeper_;
+    std::unique_ptr<FifoReader> fifo_;
+};
+
+} // namespace ap
