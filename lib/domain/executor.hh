@@ -3,6 +3,7 @@
 #include "base/exit_status.hh"
 #include "domain/attempt_result.hh"
 #include "domain/control.hh"
+#include "domain/executor_observer.hh"
 #include "domain/lease.hh"
 #include "domain/phase_breakers.hh"
 #include "domain/running_phase.hh"
@@ -21,48 +22,6 @@
 #include <vector>
 
 namespace ap {
-
-/// One thing that happened, for people and scripts to follow.
-struct ExecutorEvent
-{
-    std::string kind; ///< run.started, phase.started, phase.checks, phase.ended,
-                      ///< phase.retry, warning, note, run.ended
-    std::string phase_id{};
-    int64_t attempt = 0;
-    std::string status{}; ///< of the attempt or run
-    std::string message{};
-    std::chrono::milliseconds elapsed{0};
-    int64_t tokens = 0;
-};
-
-/// A phase under way, for a live display.
-struct ExecutorPhaseView
-{
-    std::string phase_id;
-    int64_t attempt = 0;
-    bool checking = false;
-    std::chrono::milliseconds elapsed{0};
-    int64_t tokens = 0;
-    int64_t token_cap = 0;
-};
-
-/// Where an executor reports to.
-class ExecutorObserver
-{
-public:
-    virtual ~ExecutorObserver() = default;
-    virtual void event(const ExecutorEvent &event) = 0;
-
-    /// How often refresh() is wanted; nothing: never.
-    virtual std::optional<std::chrono::milliseconds> refresh_interval() const
-    {
-        return std::nullopt;
-    }
-    virtual void refresh(const std::vector<ExecutorPhaseView> &) {}
-
-    /// SIGUSR1 asked for the status.
-    virtual void status(const std::string &) {}
-};
 
 struct ExecutorOptions
 {
