@@ -1,0 +1,392 @@
+#include "wrap/http_server.hh"
+
+#include "base/error.hh"
+#include "sys/socket.hh"
+
+#include <algorithm>
+#include <microhttpd.h>
+#include <new>
+#include <utility>
+#include <vector>
+
+namespace ap {
+
+namespace {
+
+struct DestroyResponse
+{
+    void operator()(MHD_Response *response) const noexcept
+    {
+        MHD_destroy_response(response);
+    }
+};
+using Response = std::unique_ptr<MHD_Response, DestroyResponse>;
+
+} // namespace
+
+// A connection and the exchange on it. A suspended one is out of the daemon's sight; that
+// is why the sockets are watched for the client's going away besides.
+class HttpServer::Connection final : public HttpConnection
+{
+public:
+    Connection(HttpServer &server, uint64_t number, MHD_Connection *handle, int socket)
+        : id(number)
+        , server_(server)
+        , handle_(handle)
+        , peer_(peer_address(socket))
+    {
+    }
+
+    void wake() override
+    {
+        if (std::exchange(suspended_, false)) {
+            MHD_resume_connection(handle_);
+        }
+    }
+    void exchange_ended() noexcept override { server_.active_--; }
+    std::string_view peer() const noexcept override { return peer_; }
+
+    /// The callbacks of the library, in the order in which they come.
+    MHD_Result begin(const char *method);
+    MHD_Result take(std::string_view piece, size_t &left);
+    MHD_Result proceed();
+    ssize_t supply(char *buffer, size_t size);
+
+    void client_closed();
+
+    const uint64_t id;
+    std::shared_ptr<HttpExchange> exchange;
+    bool begun = false; // the exchange was given to the handler
+
+private:
+    static ssize_t on_supply(void *connection, uint64_t position, char *buffer,
+                             size_t size) noexcept;
+
+    // False, and the exchange is over, if there is no client left to wait for.
+    bool suspend();
+    Response make_response();
+    MHD_Result queue_answer();
+
+    HttpServer &server_;
+    MHD_Connection *const handle_;
+    bool suspended_ = false;
+    bool client_closed_ = false;
+    std::string peer_;
+};
+
+bool HttpServer::Connection::suspend()
+{
+    if (client_closed_) {
+        exchange->end(false);
+        return false;
+    }
+    suspended_ = true;
+    MHD_suspend_connection(handle_);
+    return true;
+}
+
+// While the daemon is still reading or sending it finds out by itself, and what was asked
+// before the client closed its side may yet be answered.
+void HttpServer::Connection::client_closed()
+{
+    client_closed_ = true;
+    if (suspended_) {
+        exchange->end(false);
+        wake();
+    }
+}
+
+MHD_Result HttpServer::Connection::begin(const char *method)
+{
+    begun = true;
+    exchange->set_method(method);
+    const auto add = [](void *into, MHD_ValueKind, const char *name, const char *value) {
+        static_cast<HttpExchange *>(into)->add_field(
+            {name, value == nullptr ? std::string_view() : value});
+        return MHD_YES;
+    };
+    MHD_get_connection_values(handle_, MHD_HEADER_KIND, add, exchange.get());
+    server_.handler_(exchange);
+    if (exchange->aborted()) {
+        return MHD_NO;
+    }
+    // The body, if there is one, comes before the answer that is not there yet.
+    return exchange->begun() ? queue_answer() : MHD_YES;
+}
+
+MHD_Result HttpServer::Connection::take(std::string_view piece, size_t &left)
+{
+    if (exchange->body_paused()) {
+        return suspend() ? MHD_YES : MHD_NO;
+    }
+    left = 0;
+    exchange->take_piece(piece);
+    return exchange->aborted() ? MHD_NO : MHD_YES;
+}
+
+MHD_Result HttpServer::Connection::proceed()
+{
+    if (!exchange->begun()) {
+        exchange->take_end();
+    }
+    if (exchange->aborted()) {
+        return MHD_NO;
+    }
+    if (exchange->begun()) {
+        return queue_answer();
+    }
+    return suspend() ? MHD_YES : MHD_NO;
+}
+
+Response HttpServer::Connection::make_response()
+{
+    const HttpExchange::Answer answer = exchange->answer();
+    // A body that is all there stays where it is: the exchange outlives the response.
+    Response response(
+        answer.whole
+            ? MHD_create_response_from_buffer(answer.whole->size(),
+                                              const_cast<char *>(answer.whole->data()),
+                                              MHD_RESPMEM_PERSISTENT)
+            : MHD_create_response_from_callback(answer.length.value_or(MHD_SIZE_UNKNOWN),
+                                                server_.config_.connection_memory / 2,
+                                                on_supply, this, nullptr));
+    if (!response) {
+        throw std::bad_alloc();
+    }
+    return response;
+}
+
+MHD_Result HttpServer::Connection::queue_answer()
+{
+    const Response response = make_response();
+    exchange->answer_fields().each([&](const char *name, const char *value) {
+        // A field that is none (an empty value, a control character) is left out.
+        static_cast<void>(MHD_add_response_header(response.get(), name, value));
+    });
+    if (server_.draining_) {
+        MHD_add_response_header(response.get(), "Connection", "close");
+    }
+    return MHD_queue_response(handle_, static_cast<unsigned>(exchange->answer().status),
+                              response.get());
+}
+
+ssize_t HttpServer::Connection::supply(char *buffer, size_t size)
+{
+    size_t taken = 0;
+    switch (exchange->supply(buffer, size, taken)) {
+    case HttpExchange::Supply::Some:
+        return static_cast<ssize_t>(taken);
+    case HttpExchange::Supply::End:
+        return MHD_CONTENT_READER_END_OF_STREAM;
+    case HttpExchange::Supply::Later:
+        if (suspend()) {
+            return 0;
+        }
+        break;
+    case HttpExchange::Supply::Cut:
+        break;
+    }
+    return MHD_CONTENT_READER_END_WITH_ERROR;
+}
+
+// What the library calls. Exceptions must not pass through it; the first is thrown again
+// by run().
+struct HttpServer::Callbacks
+{
+    template <typename Work>
+    static void guarded(HttpServer &server, const Work &work) noexcept
+    {
+        try {
+            work();
+        } catch (...) {
+            if (!server.failure_) {
+                server.failure_ = std::current_exception();
+            }
+        }
+    }
+
+    static Connection &of(MHD_Connection *handle)
+    {
+        return *static_cast<Connection *>(
+            MHD_get_connection_info(handle, MHD_CONNECTION_INFO_SOCKET_CONTEXT)
+                ->socket_context);
+    }
+
+    static void connection(void *self, MHD_Connection *handle, void **context,
+                           MHD_ConnectionNotificationCode code) noexcept
+    {
+        HttpServer &server = *static_cast<HttpServer *>(self);
+        if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+            guarded(server, [&] { *context = &server.connected(handle); });
+        } else if (*context != nullptr) {
+            server.connections_.erase(static_cast<Connection *>(*context)->id);
+        }
+    }
+
+    static void *target(void *self, const char *target, MHD_Connection *handle) noexcept
+    {
+        HttpServer &server = *static_cast<HttpServer *>(self);
+        HttpExchange *exchange = nullptr;
+        guarded(server, [&] { exchange = server.requested(of(handle), target); });
+        return exchange;
+    }
+
+    static MHD_Result request(void *self, MHD_Connection *handle, const char *,
+                              const char *method, const char *, const char *upload,
+                              size_t *upload_size, void **exchange) noexcept
+    {
+        MHD_Result result = MHD_NO;
+        guarded(*static_cast<HttpServer *>(self), [&] {
+            if (*exchange == nullptr || of(handle).exchange->over() ||
+                of(handle).exchange->aborted()) {
+                return;
+            }
+            Connection &connection = of(handle);
+            result = !connection.begun ? connection.begin(method)
+                     : *upload_size != 0
+                         ? connection.take({upload, *upload_size}, *upload_size)
+                         : connection.proceed();
+        });
+        return result;
+    }
+
+    static void completed(void *self, MHD_Connection *handle, void **exchange,
+                          MHD_RequestTerminationCode code) noexcept
+    {
+        if (std::exchange(*exchange, nullptr) == nullptr) {
+            return;
+        }
+        Connection &connection = of(handle);
+        guarded(*static_cast<HttpServer *>(self), [&] {
+            connection.exchange->end(code == MHD_REQUEST_TERMINATED_COMPLETED_OK);
+        });
+        connection.exchange.reset();
+    }
+};
+
+ssize_t HttpServer::Connection::on_supply(void *connection, uint64_t, char *buffer,
+                                          size_t size) noexcept
+{
+    Connection &self = *static_cast<Connection *>(connection);
+    ssize_t result = MHD_CONTENT_READER_END_WITH_ERROR;
+    Callbacks::guarded(self.server_, [&] { result = self.supply(buffer, size); });
+    return result;
+}
+
+void HttpServer::Stop::operator()(MHD_Daemon *daemon) const noexcept
+{
+    MHD_stop_daemon(daemon);
+}
+
+HttpServer::HttpServer(HttpServerConfig config, Handler handler)
+    : config_(std::move(config))
+    , handler_(std::move(handler))
+{
+    set_nonblocking(config_.listen.get());
+    start();
+    sockets_.gather(
+        MHD_get_daemon_info(daemon_.get(), MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd);
+}
+
+HttpServer::~HttpServer()
+{
+    // What callbacks throw now has nobody to go to. The daemon must not be stopped while
+    // connections are suspended.
+    for (auto &[id, connection] : connections_) {
+        Callbacks::guarded(*this, [&] {
+            if (connection->exchange) {
+                connection->exchange->end(false);
+            }
+        });
+        connection->wake();
+    }
+}
+
+void HttpServer::start()
+{
+    const auto number = [](auto value) { return static_cast<intptr_t>(value); };
+    const auto function = [](auto *callback) {
+        return reinterpret_cast<intptr_t>(callback);
+    };
+    std::vector<MHD_OptionItem> options = {
+        {MHD_OPTION_LISTEN_SOCKET, number(config_.listen.get()), nullptr},
+        {MHD_OPTION_CONNECTION_LIMIT, number(config_.connection_limit), nullptr},
+        {MHD_OPTION_CONNECTION_MEMORY_LIMIT, number(config_.connection_memory), nullptr},
+        {MHD_OPTION_CONNECTION_TIMEOUT, number(config_.idle_timeout.count()), nullptr},
+        {MHD_OPTION_NOTIFY_CONNECTION, function(Callbacks::connection), this},
+        {MHD_OPTION_NOTIFY_COMPLETED, function(Callbacks::completed), this},
+        {MHD_OPTION_URI_LOG_CALLBACK, function(Callbacks::target), this},
+    };
+    unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_TURBO;
+    const bool tls = !config_.tls_certificate.empty() || !config_.tls_key.empty();
+    if (tls) {
+        flags |= MHD_USE_TLS;
+        options.push_back({MHD_OPTION_HTTPS_MEM_CERT, 0, config_.tls_certificate.data()});
+        options.push_back({MHD_OPTION_HTTPS_MEM_KEY, 0, config_.tls_key.data()});
+    }
+    options.push_back({MHD_OPTION_END, 0, nullptr});
+    daemon_.reset(MHD_start_daemon(flags, 0, nullptr, nullptr, Callbacks::request, this,
+                                   MHD_OPTION_ARRAY, options.data(), MHD_OPTION_END));
+    if (!daemon_) {
+        throw tls ? Error(ExitStatus::Config, "cannot start the HTTPS server: expected a "
+                                              "certificate and its key in PEM")
+                  : Error(ExitStatus::Unavailable, "cannot start the HTTP server");
+    }
+    config_.listen.release(); // the daemon closes it
+}
+
+HttpServer::Connection &HttpServer::connected(MHD_Connection *handle)
+{
+    const int socket =
+        MHD_get_connection_info(handle, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+    const uint64_t id = ++last_id_;
+    sockets_.add(socket, id);
+    auto &connection = connections_[id];
+    connection = std::make_unique<Connection>(*this, id, handle, socket);
+    return *connection;
+}
+
+HttpExchange *HttpServer::requested(Connection &connection, const char *target)
+{
+    connection.exchange = std::make_shared<HttpExchange>(connection, target);
+    connection.begun = false;
+    active_++;
+    return connection.exchange.get();
+}
+
+void HttpServer::client_gone(uint64_t id)
+{
+    const auto found = connections_.find(id);
+    if (found != connections_.end()) {
+        found->second->client_closed();
+    }
+}
+
+std::optional<std::chrono::milliseconds> HttpServer::timeout() const
+{
+    MHD_UNSIGNED_LONG_LONG wait = 0;
+    if (MHD_get_timeout(daemon_.get(), &wait) != MHD_YES) {
+        return std::nullopt;
+    }
+    return std::chrono::milliseconds(std::min<uint64_t>(wait, 3'600'000));
+}
+
+void HttpServer::run()
+{
+    for (const uint64_t id : sockets_.hung_up()) {
+        Callbacks::guarded(*this, [&] { client_gone(id); });
+    }
+    MHD_run(daemon_.get());
+    if (failure_) {
+        std::rethrow_exception(std::exchange(failure_, nullptr));
+    }
+}
+
+void HttpServer::drain()
+{
+    if (!std::exchange(draining_, true)) {
+        const Fd listening(MHD_quiesce_daemon(daemon_.get()));
+    }
+}
+
+} // namespace ap
