@@ -1,0 +1,90 @@
+#pragma once
+
+#include "domain/dialect.hh"
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace ap {
+
+/// How input is bounded from above. Byte-level BPE makes at least one byte of text into
+/// each token, so the UTF-8 bytes of all strings, numbers and keys of the body bound what
+/// the text can be; the constants are for what the provider adds around it.
+struct EstimateRules
+{
+    int64_t per_call = 64;      ///< priming, formatting
+    int64_t per_message = 16;   ///< role and separators of each message, part or item
+    int64_t per_tool = 64;      ///< rendering of each tool definition
+    int64_t tools_prompt = 600; ///< hidden instructions once any tool is there
+    /// Images and files given as base64 (or by reference) are not text: a string of more
+    /// than `media_bytes` bytes that holds only base64 characters, or starts with
+    /// "data:", counts as bytes / media_divisor tokens, at least media_least. 1 token per
+    /// 32 characters is above every provider's rule for images of photographs' size and
+    /// for PDF pages.
+    size_t media_bytes = 1024;
+    int64_t media_divisor = 32;
+    int64_t media_least = 3200;
+};
+
+/// A place of the body that is replaced when it is forwarded; everything else stays as it
+/// came, byte for byte.
+struct BodyEdit
+{
+    size_t offset = 0;
+    size_t length = 0; ///< 0: an insertion
+    std::string text;
+};
+
+/// What a request body says of the call's cost.
+struct CallEstimate
+{
+    Dialect dialect = Dialect::Other;
+    std::string model;
+    bool stream = false;
+    int64_t choices = 1;               ///< n or candidateCount: answers asked for
+    std::optional<int64_t> max_tokens; ///< the client's limit for one choice
+    int64_t input_bound = 0;           ///< the input is at most so many tokens
+    /// The smallest limit the provider accepts with this body (1, or one more than an
+    /// Anthropic thinking budget): clamping below makes it a bad request.
+    int64_t least_max_tokens = 1;
+    /// The model may make output that the stream does not show (OpenAI and Gemini
+    /// reasoning): a stream cut off is then worth the whole reservation.
+    bool hidden_output = false;
+    bool asks_usage = false; ///< OpenAI chat: stream_options.include_usage is true
+
+    /// Where the limit is or would go, for limit_edit(): filled by estimate_call().
+    BodyEdit limit_place;
+    /// The same for include_usage; no place (not a chat stream): nothing.
+    std::optional<BodyEdit> usage_place;
+};
+
+/// Reads a request body. Throws Error(BadData), one line naming what is wrong, when the
+/// body is not one JSON object, or when a member the cost depends on (model, max tokens,
+/// n, stream and the objects they are in) has a wrong type or range or occurs twice:
+/// what a provider would make of that is unknown. Other duplicate members are let pass.
+CallEstimate estimate_call(const Route &route, std::string_view body,
+                           const EstimateRules &rules = {});
+
+/// The edit that makes the limit of one choice `max_tokens`: the number replaced in
+/// place, or the member inserted where there is none (in the name the dialect and the
+/// model take: max_tokens, max_completion_tokens, max_output_tokens,
+/// generationConfig.maxOutputTokens).
+BodyEdit limit_edit(const CallEstimate &estimate, int64_t max_tokens);
+
+/// The edit that asks an OpenAI chat stream for its usage; nothing if it need not be
+/// asked.
+std::optional<BodyEdit> usage_edit(const CallEstimate &estimate);
+
+/// The body with the edits made, in any order; they do not overlap.
+std::string apply_edits(std::string_view body, std::vector<BodyEdit> edits);
+
+/// How much output a call without a limit of its own is given: the least of the model's
+/// limit (if known), four times the largest answer the model was seen to give (at least
+/// 4096).
+int64_t default_output(std::optional<int64_t> model_limit, int64_t largest_seen) noexcept;
+
+} // namespace ap
