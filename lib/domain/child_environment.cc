@@ -1,5 +1,8 @@
 #include "domain/child_environment.hh"
 
+#include "domain/agent_template.hh"
+#include "sys/path.hh"
+
 #include <algorithm>
 #include <map>
 #include <span>
@@ -23,6 +26,10 @@ constexpr std::string_view other_keys[] = {
     "AZURE_OPENAI_API_KEY", "DEEPSEEK_API_KEY", "GEMINI_API_KEY",
     "GOOGLE_API_KEY",       "GROQ_API_KEY",     "MISTRAL_API_KEY",
     "OPENROUTER_API_KEY",   "TOGETHER_API_KEY", "XAI_API_KEY"};
+
+// What leads an agent to a provider on a way of its own, past the gateway.
+constexpr std::string_view other_routes[] = {"CLAUDE_CODE_USE_BEDROCK",
+                                             "CLAUDE_CODE_USE_VERTEX"};
 
 void erase(Variables &variables, std::span<const std::string_view> names,
            const std::vector<std::string> &kept)
@@ -61,16 +68,33 @@ Variables own_environment()
     return variables;
 }
 
-std::vector<std::string> environment_for(const Lease &lease, Agent agent,
-                                         const StatePaths &paths,
-                                         const std::string &usage_fifo)
+// What clients of providers go by. A plan's own values would lead past the gateway.
+void lead_to_gateway(Variables &variables, const GateAccess &gate)
 {
-    Variables variables = own_environment();
-    erase(variables, own_variables, {});
-    erase_keys(variables, agent, lease.phase.pass_env);
-    for (const auto &[name, value] : lease.phase.env) {
-        variables[name] = value;
+    for (const auto names : {std::span<const std::string_view>(anthropic_keys),
+                             std::span<const std::string_view>(openai_keys),
+                             std::span<const std::string_view>(other_keys),
+                             std::span<const std::string_view>(other_routes)}) {
+        erase(variables, names, {});
     }
+    variables["ANTHROPIC_BASE_URL"] = gate.url;
+    variables["ANTHROPIC_API_KEY"] = gate.key;
+    variables["ANTHROPIC_AUTH_TOKEN"] = gate.key;
+    variables["OPENAI_BASE_URL"] = gate.url + "/v1";
+    variables["OPENAI_API_KEY"] = gate.key;
+    variables["GOOGLE_GEMINI_BASE_URL"] = gate.url;
+    variables["GEMINI_API_KEY"] = gate.key;
+    // A proxy for the world outside would be handed the key, and could not reach the
+    // gateway.
+    for (const std::string name : {"NO_PROXY", "no_proxy"}) {
+        std::string &hosts = variables[name];
+        hosts += (hosts.empty() ? "" : ",") + std::string("127.0.0.1,localhost");
+    }
+}
+
+void add_own_variables(Variables &variables, const Lease &lease, const StatePaths &paths,
+                       const std::string &usage_fifo)
+{
     variables["AUTOPACK_RUN_ID"] = lease.run_id;
     variables["AUTOPACK_PHASE_ID"] = lease.phase.id;
     variables["AUTOPACK_ATTEMPT"] = std::to_string(lease.number);
@@ -78,26 +102,71 @@ std::vector<std::string> environment_for(const Lease &lease, Agent agent,
     variables["AUTOPACK_USAGE_FIFO"] = usage_fifo;
     variables["AUTOPACK_DB"] = paths.database;
     variables["AUTOPACK_RUNS_DIR"] = paths.runs;
-    std::vector<std::string> entries;
-    entries.reserve(variables.size());
-    for (const auto &[name, value] : variables) {
-        entries.push_back(name + "=" + value);
+}
+
+void apply_template(const Lease &lease, const StatePaths &paths, PlanCommand &command,
+                    Variables &variables)
+{
+    std::string name = lease.phase.agent_template;
+    if (name.empty() && lease.phase.agent != Agent::None &&
+        lease.phase.agent != Agent::Custom) {
+        name = agent_name(lease.phase.agent);
     }
-    return entries;
+    if (name.empty()) {
+        return;
+    }
+    const std::string directory = join_path(
+        paths.attempt_directory(lease.run_id, lease.phase.id, lease.number), "agent");
+    apply_agent_template(load_agent_template(name),
+                         {lease.gate->url, lease.gate->key, directory}, command,
+                         variables);
+}
+
+PreparedCommand prepared(PlanCommand command, const Variables &variables)
+{
+    PreparedCommand ready{std::move(command), {}};
+    ready.environment.reserve(variables.size());
+    for (const auto &[name, value] : variables) {
+        ready.environment.push_back(name + "=" + value);
+    }
+    return ready;
+}
+
+Variables variables_for(const Lease &lease, Agent agent)
+{
+    Variables variables = own_environment();
+    erase(variables, own_variables, {});
+    erase_keys(variables, agent, lease.phase.pass_env);
+    for (const auto &[name, value] : lease.phase.env) {
+        variables[name] = value;
+    }
+    return variables;
 }
 
 } // namespace
 
-std::vector<std::string> child_environment(const Lease &lease, const StatePaths &paths,
-                                           const std::string &usage_fifo)
+PreparedCommand prepare_command(const Lease &lease, const StatePaths &paths,
+                                const std::string &usage_fifo)
 {
-    return environment_for(lease, lease.phase.agent, paths, usage_fifo);
+    PlanCommand command = lease.phase.command;
+    Variables variables = variables_for(lease, lease.phase.agent);
+    if (lease.gate) {
+        lead_to_gateway(variables, *lease.gate);
+        apply_template(lease, paths, command, variables);
+    }
+    add_own_variables(variables, lease, paths, usage_fifo);
+    return prepared(std::move(command), variables);
 }
 
-std::vector<std::string> check_environment(const Lease &lease, const StatePaths &paths,
-                                           const std::string &usage_fifo)
+PreparedCommand prepare_check(const Lease &lease, const StatePaths &paths,
+                              const std::string &usage_fifo, size_t index)
 {
-    return environment_for(lease, Agent::None, paths, usage_fifo);
+    Variables variables = variables_for(lease, Agent::None);
+    if (lease.gate && lease.phase.gateway == GatewayUse::All) {
+        lead_to_gateway(variables, *lease.gate);
+    }
+    add_own_variables(variables, lease, paths, usage_fifo);
+    return prepared(lease.phase.checks.at(index), variables);
 }
 
 } // namespace ap

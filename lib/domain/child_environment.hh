@@ -8,16 +8,29 @@
 
 namespace ap {
 
-/// The environment of a phase's command: this process's, less what belongs to this
+/// What a phase's process is started with.
+struct PreparedCommand
+{
+    PlanCommand command;
+    std::vector<std::string> environment; ///< entries are "NAME=value"
+};
+
+/// The phase's command with its environment: this process's, less what belongs to this
 /// process alone (systemd's sockets) and less the LLM providers' keys, unless the phase
 /// names an agent that needs them or lists them in pass_env; plus the phase's own
 /// variables and AUTOPACK_RUN_ID, AUTOPACK_PHASE_ID, AUTOPACK_ATTEMPT, AUTOPACK_LEASE,
-/// AUTOPACK_USAGE_FIFO, AUTOPACK_DB and AUTOPACK_RUNS_DIR. Entries are "NAME=value".
-std::vector<std::string> child_environment(const Lease &lease, const StatePaths &paths,
-                                           const std::string &usage_fifo);
+/// AUTOPACK_USAGE_FIFO, AUTOPACK_DB and AUTOPACK_RUNS_DIR.
+///
+/// With a gateway no provider's key is passed on whatever the plan says; the variables by
+/// which clients find a provider lead to the gateway, with the attempt's key, and the
+/// agent's template is applied. Its files go to `agent` in the attempt's directory.
+/// Throws Error(Config) if the template is missing or faulty.
+PreparedCommand prepare_command(const Lease &lease, const StatePaths &paths,
+                                const std::string &usage_fifo);
 
-/// The same for a check of the phase, which gets no provider's key but those in pass_env.
-std::vector<std::string> check_environment(const Lease &lease, const StatePaths &paths,
-                                           const std::string &usage_fifo);
+/// The same for check `index` of the phase, which gets no provider's key but those in
+/// pass_env, and none for the gateway unless the phase says so.
+PreparedCommand prepare_check(const Lease &lease, const StatePaths &paths,
+                              const std::string &usage_fifo, size_t index);
 
 } // namespace ap

@@ -2,6 +2,7 @@
 
 #include "base/text.hh"
 #include "domain/budget.hh"
+#include "domain/budget_refusal.hh"
 #include "domain/plan.hh"
 
 #include <algorithm>
@@ -160,11 +161,18 @@ void Executor::check_budgets()
                 "run budget exhausted: " + describe_budget(run_budget));
         return;
     }
+    if (const auto refusal = run_budget_refusal(database_, run_id)) {
+        end_all(AttemptStatus::BudgetExhausted, refusal->reason);
+        return;
+    }
     for (const auto &phase : running_) {
         const Budget budget = show_budget(database_, run_id, phase->lease().phase.id);
         near = near || (budget.near_cap() && !budget.warned);
         if (budget.exceeded()) {
             end_over_budget(*phase, budget);
+        } else if (const auto refusal =
+                       budget_refusal(database_, phase->lease().attempt_id)) {
+            phase->end(AttemptStatus::BudgetExhausted, refusal->reason, false);
         }
         if (near) {
             warn_near_cap(phase->lease().phase.id);

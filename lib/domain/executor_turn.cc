@@ -1,10 +1,26 @@
 #include "domain/executor.hh"
 
 #include "base/text.hh"
+#include "domain/budget_refusal.hh"
+#include "domain/capability.hh"
 
 #include <algorithm>
 
 namespace ap {
+
+namespace {
+
+void give_gateway(Lease &lease, State &state, const Clock &clock)
+{
+    if (lease.phase.gateway == GatewayUse::None) {
+        return;
+    }
+    if (const auto url = gate_url(state.paths())) {
+        lease.gate = {*url, issue_capability(state.database(), lease.attempt_id, clock)};
+    }
+}
+
+} // namespace
 
 // One round: everything that has happened since the last is committed together with the
 // leases that follow from it, and only then acted upon.
@@ -77,6 +93,8 @@ void Executor::record_usage_of(RunningPhase &phase)
     const Budget budget = show_budget(database_, lease.run_id, lease.phase.id);
     if (budget.exceeded()) {
         end_over_budget(phase, budget);
+    } else if (const auto refusal = budget_refusal(database_, lease.attempt_id)) {
+        phase.fail(AttemptStatus::BudgetExhausted, refusal->reason);
     }
 }
 
@@ -135,6 +153,7 @@ void Executor::lease_phases()
             continue;
         }
         attempts_started_++;
+        give_gateway(*lease, state_, clock_);
         leased_.push_back(std::move(*lease));
     }
 }

@@ -91,6 +91,11 @@ constexpr Rule rules[] = {
             || ' of its phase ' || a.phase_id || ' has no end'
         FROM runs r JOIN attempts a USING (run_id)
         WHERE r.status LIKE 'DONE%' AND a.ended_at IS NULL)sql"},
+    {"refused-attempts", R"sql(
+        SELECT 'the refusal of attempt ' || f.attempt_id || ' names run ' || f.run_id
+            || ', the attempt is of run ' || a.run_id
+        FROM budget_refusals f JOIN attempts a USING (attempt_id)
+        WHERE f.run_id <> a.run_id)sql"},
     {"event-detail", R"sql(
         SELECT 'detail of event ' || event_id || ' (' || kind || ') is no JSON object'
         FROM events WHERE NOT json_valid(detail)

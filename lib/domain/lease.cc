@@ -17,6 +17,8 @@ void finish_run_if_done(Sqlite &database, std::string_view run_id, UnixMs now)
                  "WHEN EXISTS (SELECT 1 FROM budgets b WHERE b.run_id = ?1 "
                  "  AND b.phase_id = '' AND (b.tokens_used > b.token_cap "
                  "    OR b.cost_used_microusd > b.cost_cap_microusd)) "
+                 "OR EXISTS (SELECT 1 FROM budget_refusals f WHERE f.run_id = ?1 "
+                 "  AND f.scope IN ('run', 'day')) "
                  "  THEN 'DONE_FAILED_BUDGET_EXHAUSTED' "
                  "WHEN requested = 'abort' THEN 'DONE_ABORTED' "
                  "WHEN failed_phases > 0 THEN 'DONE_FAILED' "

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/clock.hh"
+#include "domain/gate_access.hh"
 #include "domain/plan.hh"
 #include "wrap/sqlite.hh"
 
@@ -22,6 +23,7 @@ struct Lease
     int64_t failures = 0; ///< of earlier attempts
     std::string token;    ///< AUTOPACK_LEASE of everything the attempt starts
     UnixMs started_at = 0;
+    std::optional<GateAccess> gate; ///< the gateway that its calls go through
 };
 
 /// How an attempt ended; the value of attempts.status.

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/error.hh"
+#include "domain/token_caps.hh"
 #include "wrap/json.hh"
 
 #include <chrono>
@@ -32,6 +33,13 @@ enum class Agent {
 
 std::string_view agent_name(Agent agent);
 
+/// What of a phase gets a key for the gateway, where there is one.
+enum class GatewayUse {
+    Command, ///< its command, not its checks
+    All,     ///< its command and its checks
+    None,    ///< nothing: it is as if there were no gateway
+};
+
 /// Waits between attempts: first * factor^(n-1), at most longest, each time shortened by
 /// a random part of up to `jitter` (0 to 1) of it.
 struct Backoff
@@ -50,6 +58,8 @@ struct PhaseSpec
     std::string type = "implementation";
     PlanCommand command;
     Agent agent = Agent::None;
+    std::string agent_template; ///< of contrib/agents; the agent's if the plan has none
+    GatewayUse gateway = GatewayUse::Command;
     std::vector<PlanCommand> checks; ///< "check": one command or several
     std::string cwd; ///< relative to the database's directory; empty: there
     std::map<std::string, std::string> env;
@@ -125,26 +135,5 @@ Json phase_spec_to_json(const PhaseSpec &phase);
 /// The reverse; throws Error(BadData) naming the phase if the text is not what
 /// phase_spec_to_json wrote.
 PhaseSpec phase_spec_from_json(std::string_view text);
-
-/// The token caps a run starts with, from the environment.
-struct TokenCaps
-{
-    int64_t run = 5'000'000;
-    bool run_is_set = false; ///< AUTOPACK_RUN_TOKEN_CAP was given
-    int64_t phase = 500'000;
-    std::map<std::string, double, std::less<>> multipliers{{"research", 1.5},
-                                                           {"implementation", 1.0},
-                                                           {"verification", 0.5},
-                                                           {"audit", 0.3}};
-
-    /// `phase` times the multiplier of `type` (1.0 for a type without one), rounded down.
-    int64_t phase_cap(std::string_view type) const;
-};
-
-/// Reads AUTOPACK_RUN_TOKEN_CAP, AUTOPACK_PHASE_TOKEN_CAP and
-/// AUTOPACK_PHASE_TOKEN_MULTIPLIERS ("research:1.5,audit:0.3"; types it does not name
-/// keep their default). Throws Error(Config) naming variable and value if one is
-/// malformed.
-TokenCaps token_caps_from_environment();
 
 } // namespace ap

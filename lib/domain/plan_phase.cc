@@ -15,12 +15,21 @@ using std::chrono::milliseconds;
 constexpr auto agents =
     std::to_array<std::string_view>({"none", "claude", "codex", "opencode", "custom"});
 
-constexpr auto members_of_phase = std::to_array<std::string_view>(
-    {"id",         "name",         "type",    "command",      "agent",
-     "check",      "cwd",          "env",     "pass_env",     "stdin",
-     "depends_on", "outputs",      "breaker", "token_cap",    "cost_cap_usd",
-     "timeout",    "idle_timeout", "grace",   "max_attempts", "max_interruptions",
-     "backoff"});
+constexpr auto gateway_uses = std::to_array<std::string_view>({"command", "all", "none"});
+
+constexpr auto members_of_phase =
+    std::to_array<std::string_view>({"id",           "name",
+                                     "type",         "command",
+                                     "agent",        "agent_template",
+                                     "gateway",      "check",
+                                     "cwd",          "env",
+                                     "pass_env",     "stdin",
+                                     "depends_on",   "outputs",
+                                     "breaker",      "token_cap",
+                                     "cost_cap_usd", "timeout",
+                                     "idle_timeout", "grace",
+                                     "max_attempts", "max_interruptions",
+                                     "backoff"});
 
 constexpr auto members_of_backoff =
     std::to_array<std::string_view>({"first", "longest", "factor", "jitter"});
@@ -195,6 +204,20 @@ void read_agent(ObjectReader &reader, PhaseSpec &phase)
         return;
     }
     phase.agent = static_cast<Agent>(found - agents.begin());
+    phase.agent_template = reader.identifier("agent_template").value_or("");
+}
+
+void read_gateway(ObjectReader &reader, PhaseSpec &phase)
+{
+    const auto name = reader.text("gateway");
+    const auto *found =
+        std::find(gateway_uses.begin(), gateway_uses.end(), name.value_or("command"));
+    if (found == gateway_uses.end()) {
+        reader.faults().expected(reader.pointer_to("gateway"), "command, all or none",
+                                 reader.get("gateway"));
+        return;
+    }
+    phase.gateway = static_cast<GatewayUse>(found - gateway_uses.begin());
 }
 
 void read_work(ObjectReader &reader, PhaseSpec &phase)
@@ -207,6 +230,7 @@ void read_work(ObjectReader &reader, PhaseSpec &phase)
         phase.checks = read_checks(check, reader.pointer_to("check"), reader.faults());
     }
     read_agent(reader, phase);
+    read_gateway(reader, phase);
     phase.cwd = reader.text("cwd").value_or("");
     read_environment(reader, phase);
     phase.pass_env =
@@ -328,6 +352,10 @@ Json phase_spec_to_json(const PhaseSpec &phase)
     json.set("id", phase.id).set("name", phase.name).set("type", phase.type);
     json.set("command", command_to_json(phase.command));
     json.set("agent", agent_name(phase.agent));
+    if (!phase.agent_template.empty()) {
+        json.set("agent_template", phase.agent_template);
+    }
+    json.set("gateway", gateway_uses.at(static_cast<size_t>(phase.gateway)));
     if (!phase.checks.empty()) {
         json.set("check", checks_to_json(phase.checks));
     }

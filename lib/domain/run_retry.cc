@@ -1,4 +1,5 @@
 #include "base/text.hh"
+#include "domain/budget_refusal.hh"
 #include "domain/control.hh"
 #include "domain/run.hh"
 
@@ -131,6 +132,7 @@ int64_t retry_run(Sqlite &database, std::string_view run_id,
     }
     recount(database, run_id);
     drop_pending_ends(database, run_id);
+    forget_budget_refusals(database, run_id);
     database
         .prepare("UPDATE runs SET status = 'QUEUED', requested = NULL, reason = NULL, "
                  "ended_at = NULL WHERE run_id = ?")

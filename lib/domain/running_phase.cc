@@ -1,7 +1,6 @@
 #include "domain/running_phase.hh"
 
 #include "base/text.hh"
-#include "domain/child_environment.hh"
 #include "sys/path.hh"
 
 #include <algorithm>
@@ -35,6 +34,13 @@ Fd text_as_file(std::string_view text)
     return file;
 }
 
+// What goes through the gateway is counted there, to the token; the agent's own account
+// of the same calls must not be added to that.
+std::unique_ptr<UsageReader> reader_for(const Lease &lease)
+{
+    return lease.gate ? nullptr : make_usage_reader(lease.phase.agent);
+}
+
 std::string describe(const KeptResult &result, const std::string &command)
 {
     if (result.exec_errno != 0) {
@@ -61,7 +67,7 @@ RunningPhase::RunningPhase(Lease lease, std::unique_ptr<PhaseSlot> slot,
     , output_limit_(output_limit)
     , slot_(std::move(slot))
     , directory_(paths.attempt_directory(lease_.run_id, lease_.phase.id, lease_.number))
-    , usage_reader_(make_usage_reader(lease_.phase.agent))
+    , usage_reader_(reader_for(lease_))
     , started_(clock.monotonic())
     , last_output_(started_)
 {
@@ -90,8 +96,17 @@ void RunningPhase::start_command()
         finish(AttemptStatus::Failed, std::string("stdin: ") + error.what());
         return;
     }
-    start(lease_.phase.command, child_environment(lease_, paths_, slot_->fifo().path()),
-          std::move(input), "");
+    PreparedCommand ready;
+    try {
+        ready = prepare_command(lease_, paths_, slot_->fifo().path());
+    } catch (const Error &error) {
+        if (error.status() != ExitStatus::Config) {
+            throw;
+        }
+        finish(AttemptStatus::Failed, error.what());
+        return;
+    }
+    start(std::move(ready), std::move(input), "");
 }
 
 Fd RunningPhase::open_standard_input() const
@@ -121,12 +136,12 @@ Fd RunningPhase::open_capture(Capture &capture, const std::string &log_name)
     return std::move(pipe.write);
 }
 
-void RunningPhase::start(const PlanCommand &command, std::vector<std::string> environment,
-                         Fd standard_input, const std::string &log_prefix)
+void RunningPhase::start(PreparedCommand ready, Fd standard_input,
+                         const std::string &log_prefix)
 {
     KeptCommand kept;
-    kept.argv = command.argv;
-    kept.environment = std::move(environment);
+    kept.argv = std::move(ready.command.argv);
+    kept.environment = std::move(ready.environment);
     kept.directory = work_directory();
     kept.standard_input = std::move(standard_input);
     kept.standard_output = open_capture(standard_output_, log_prefix + "stdout");
@@ -269,8 +284,7 @@ void RunningPhase::note_result(const KeptResult &result)
 void RunningPhase::start_checks()
 {
     stage_ = Stage::Check;
-    start(lease_.phase.checks.at(check_),
-          check_environment(lease_, paths_, slot_->fifo().path()), {},
+    start(prepare_check(lease_, paths_, slot_->fifo().path(), check_), {},
           "check-" + std::to_string(check_ + 1) + ".");
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "domain/child_environment.hh"
 #include "domain/lease.hh"
 #include "domain/phase_slot.hh"
 #include "domain/state.hh"
@@ -81,8 +82,7 @@ private:
     };
 
     void start_command();
-    void start(const PlanCommand &command, std::vector<std::string> environment,
-               Fd standard_input, const std::string &log_prefix);
+    void start(PreparedCommand ready, Fd standard_input, const std::string &log_prefix);
     Fd open_standard_input() const;
     Fd open_capture(Capture &capture, const std::string &log_name);
     bool read_capture(Capture &capture, bool is_command_stdout);

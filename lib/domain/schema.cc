@@ -1,6 +1,7 @@
 #include "domain/schema.hh"
 
 #include "domain/migrations/m0001_first.hh"
+#include "domain/migrations/m0005_capabilities.hh"
 
 namespace ap {
 
@@ -9,6 +10,7 @@ namespace {
 // In rising order; each step's SQL is in a file of its own.
 constexpr Migration all_migrations[] = {
     {1, "first schema", migrations_sql::first_schema},
+    {5, "capabilities", migrations_sql::capabilities},
 };
 
 } // namespace

@@ -7,8 +7,8 @@
 
 namespace ap {
 
-/// One numbered step of the schema. Numbers start at 1 and have no gaps; the number of
-/// the last one applied is the file's PRAGMA user_version.
+/// One numbered step of the schema. Numbers start at 1 and rise; that of the last one
+/// applied is the file's PRAGMA user_version.
 struct Migration
 {
     int version;

@@ -1,6 +1,7 @@
+#include "domain/token_caps.hh"
+
 #include "base/text.hh"
 #include "domain/budget.hh"
-#include "domain/plan.hh"
 
 #include <algorithm>
 #include <cmath>

@@ -184,6 +184,14 @@ void does_not_take_an_earlier_run_of_that_name_for_it()
     CHECK_EQUAL(run.broken_rules(), "");
 }
 
+void compares_refusals_with_their_attempts()
+{
+    Fixture run;
+    run.check_breaks("INSERT INTO budget_refusals SELECT attempt_id, 's', 'run', 'x', 1 "
+                     "FROM attempts LIMIT 1",
+                     "foreign-key refused-attempts");
+}
+
 void finds_rows_that_refer_to_missing_ones()
 {
     Fixture run;
@@ -226,6 +234,7 @@ int main()
         TEST(wants_nothing_open_in_an_ended_run),
         TEST(compares_states_with_their_last_events),
         TEST(does_not_take_an_earlier_run_of_that_name_for_it),
+        TEST(compares_refusals_with_their_attempts),
         TEST(finds_rows_that_refer_to_missing_ones),
         TEST(tells_of_a_damaged_file),
     };

@@ -196,14 +196,14 @@ void waits_for_another_process_and_finds_nothing_to_do()
     }
 }
 
-void numbers_the_programs_migrations_without_gaps()
+void numbers_the_programs_migrations_in_rising_order()
 {
-    int expected = 1;
+    int before = 0;
     for (const Migration &step : migrations()) {
-        CHECK_EQUAL(step.version, expected);
-        expected++;
+        CHECK(step.version > before);
+        before = step.version;
     }
-    CHECK(expected > 1);
+    CHECK(before > 0);
 }
 
 void refuses(Sqlite &database, const std::string &sql, const std::string &message)
@@ -318,7 +318,7 @@ int main()
         TEST(refuses_a_file_newer_than_the_program),
         TEST(refuses_the_database_of_another_application),
         TEST(waits_for_another_process_and_finds_nothing_to_do),
-        TEST(numbers_the_programs_migrations_without_gaps),
+        TEST(numbers_the_programs_migrations_in_rising_order),
         TEST(keeps_totals_whoever_writes_usage),
         TEST(keeps_totals_whoever_writes_reservations),
         TEST(logs_every_change_of_state_for_good),

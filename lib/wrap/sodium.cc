@@ -1,0 +1,60 @@
+#include "wrap/sodium.hh"
+
+#include "base/error.hh"
+
+#include <array>
+#include <sodium.h>
+
+namespace ap {
+
+namespace {
+
+const unsigned char *bytes_of(std::string_view text)
+{
+    return reinterpret_cast<const unsigned char *>(text.data());
+}
+
+// Cheap after the first call, and safe in any thread.
+void start_library()
+{
+    if (sodium_init() < 0) {
+        throw Error(ExitStatus::Bug, "libsodium cannot be started");
+    }
+}
+
+} // namespace
+
+std::string random_bytes(size_t count)
+{
+    start_library();
+    std::string bytes(count, '\0');
+    randombytes_buf(bytes.data(), bytes.size());
+    return bytes;
+}
+
+std::string blake2b_hex(std::string_view data)
+{
+    start_library();
+    std::array<unsigned char, crypto_generichash_BYTES> hash{};
+    crypto_generichash(hash.data(), hash.size(), bytes_of(data), data.size(), nullptr, 0);
+    std::array<char, 2 * crypto_generichash_BYTES + 1> text{};
+    sodium_bin2hex(text.data(), text.size(), hash.data(), hash.size());
+    return text.data();
+}
+
+std::string base64url(std::string_view data)
+{
+    constexpr int variant = sodium_base64_VARIANT_URLSAFE_NO_PADDING;
+    std::string text(sodium_base64_encoded_len(data.size(), variant), '\0');
+    sodium_bin2base64(text.data(), text.size(), bytes_of(data), data.size(), variant);
+    text.pop_back(); // the terminating NUL
+    return text;
+}
+
+bool equal_secrets(std::string_view one, std::string_view other)
+{
+    return one.size() == other.size() &&
+           sodium_memcmp(one.data(), other.data(), one.size()) == 0;
+}
+
+} // namespace ap

@@ -1,0 +1,22 @@
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+namespace ap {
+
+/// `count` random bytes, fit for keys.
+std::string random_bytes(size_t count);
+
+/// The 32-byte BLAKE2b hash of `data` as 64 lower-case hexadecimal digits.
+std::string blake2b_hex(std::string_view data);
+
+/// `data` in URL-safe base64 without padding: four characters for each three bytes, all
+/// of them letters, digits, '-' and '_'.
+std::string base64url(std::string_view data);
+
+/// Whether two texts are the same, in a time that depends on their lengths only.
+bool equal_secrets(std::string_view one, std::string_view other);
+
+} // namespace ap
