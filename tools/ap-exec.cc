@@ -1,12 +1,10 @@
 #include "base/text.hh"
 #include "cli/live_lines.hh"
 #include "cli/tool.hh"
-#include "domain/budget.hh"
 #include "domain/executor.hh"
 #include "wrap/json.hh"
 
 #include <cstdio>
-#include <cstdlib>
 #include <memory>
 #include <unistd.h>
 
@@ -16,7 +14,7 @@ using namespace std::chrono_literals;
 
 constexpr ap::Option options[] = {
     {'r', "run-id", "RUN", "the run to execute (required)"},
-    {'j', "jobs", "N", "phases at once (default 1)"},
+    {'j', "jobs", "N", "phases at once (default: AUTOPACK_JOBS or 1)"},
     {'s', "stop-on-first-failure", "", "start no phase after one has failed"},
     {'1', "once", "", "execute at most one attempt, then exit"},
     {'q', "quiet", "", "print nothing but warnings"},
@@ -27,9 +25,6 @@ constexpr ap::Option options[] = {
 constexpr ap::ToolSpec spec = {.name = "ap-exec",
                                .summary = "execute a run's phases durably, under budget",
                                .options = options};
-
-constexpr int64_t most_jobs = 1024;
-constexpr int64_t largest_output_limit = int64_t{1} << 40;
 
 std::string plain_line(const ap::ExecutorEvent &event)
 {
@@ -161,23 +156,6 @@ std::unique_ptr<ap::ExecutorObserver> make_observer(const ap::Arguments &argumen
     return std::make_unique<PlainObserver>(arguments.has("quiet"));
 }
 
-int64_t output_limit()
-{
-    const char *text = std::getenv("AUTOPACK_OUTPUT_LIMIT");
-    if (text == nullptr) {
-        return ap::ExecutorOptions().output_limit;
-    }
-    const auto limit =
-        ap::parse_integer(text, ap::CappedLog::smallest_limit, largest_output_limit);
-    if (!limit) {
-        throw ap::Error(ap::ExitStatus::Config,
-                        "AUTOPACK_OUTPUT_LIMIT: expected a number of bytes from 4096, "
-                        "got '" +
-                            ap::printable(text) + "'");
-    }
-    return *limit;
-}
-
 ap::ExitStatus execute(const ap::Arguments &arguments)
 {
     const auto run_id = arguments.value("run-id");
@@ -186,11 +164,11 @@ ap::ExitStatus execute(const ap::Arguments &arguments)
     }
     ap::ExecutorOptions executor_options;
     executor_options.run_id = *run_id;
-    executor_options.jobs =
-        static_cast<int>(arguments.integer("jobs", 1, most_jobs).value_or(1));
+    if (const auto jobs = arguments.integer("jobs", 1, ap::Config::most_jobs)) {
+        executor_options.jobs = static_cast<int>(*jobs);
+    }
     executor_options.stop_on_first_failure = arguments.has("stop-on-first-failure");
     executor_options.once = arguments.has("once");
-    executor_options.output_limit = output_limit();
 
     const ap::SystemClock clock;
     ap::State state(ap::state_paths(arguments.value("db")), ap::State::Access::Write,

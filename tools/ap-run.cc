@@ -1,6 +1,7 @@
 #include "base/text.hh"
 #include "cli/table.hh"
 #include "cli/tool.hh"
+#include "domain/config.hh"
 #include "domain/run.hh"
 #include "sys/path.hh"
 
@@ -37,15 +38,15 @@ ExitStatus create(const ap::Arguments &arguments)
 {
     const std::string &path = arguments.operands()[0];
     const std::string text = ap::read_file(path, ap::longest_plan);
-    const ap::TokenCaps caps = ap::token_caps_from_environment();
+    const ap::StatePaths paths = ap::state_paths(arguments.value("db"));
+    const ap::Config config = ap::load_config(paths);
     ap::Plan plan = ap::parse_plan(text, path == "-" ? "standard input" : path,
                                    arguments.value("run-id"));
     if (arguments.has("dry-run")) {
         return ExitStatus::Done;
     }
-    ap::State state(ap::state_paths(arguments.value("db")), ap::State::Access::Create,
-                    spec.name);
-    ap::create_run(state.database(), plan, text, caps, ap::SystemClock());
+    ap::State state(paths, ap::State::Access::Create, spec.name);
+    ap::create_run(state.database(), plan, text, config.token_caps, ap::SystemClock());
     ap::print(arguments.has("json")
                   ? ap::Json::object().set("run_id", plan.run_id).dump() + "\n"
                   : plan.run_id + "\n");

@@ -30,6 +30,7 @@ Executor::Executor(State &state, ExecutorOptions options, ExecutorObserver &obse
     : state_(state)
     , database_(state.database())
     , options_(std::move(options))
+    , config_(load_config(state.paths()))
     , observer_(observer)
     , clock_(clock)
     , breakers_(database_, clock)
@@ -67,7 +68,7 @@ void Executor::start()
     const std::string directory = state_.paths().run_directory(options_.run_id);
     make_directories(directory, 0700);
     log_ = std::make_unique<CappedLog>(join_path(directory, "executor.log"),
-                                       options_.output_limit);
+                                       config_.output_limit);
     watch();
     // What was asked for before this executor started is taken first: a timeout written
     // for a phase that a dead executor left must meet that phase before it is requeued.
@@ -126,7 +127,7 @@ void Executor::register_executor()
         .prepare("INSERT INTO executors (run_id, pid, pid_started, boot_id, jobs, "
                  "started_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)")
         .bind_all(options_.run_id, int64_t{self.pid}, self.started, self.boot_id,
-                  options_.jobs, now)
+                  static_cast<int64_t>(most_phases()), now)
         .run();
     executor_id_ = database_.last_insert_id();
     database_
@@ -142,7 +143,7 @@ void Executor::register_executor()
 // another.
 void Executor::follow_default_cap()
 {
-    const TokenCaps caps = token_caps_from_environment();
+    const TokenCaps &caps = config_.token_caps;
     if (!caps.run_is_set) {
         return;
     }
@@ -229,7 +230,7 @@ void Executor::wait()
 void Executor::look_for_due_phase()
 {
     const bool wanted = !look_for_phases_ && !stopping_ && !aborting_ && !paused_ &&
-                        running_.size() < static_cast<size_t>(options_.jobs);
+                        running_.size() < most_phases();
     next_due_ =
         wanted ? next_phase_due(database_, options_.run_id, clock_) : std::nullopt;
     look_for_phases_ = look_for_phases_ || (next_due_ && *next_due_ <= clock_.now());
@@ -293,7 +294,7 @@ void Executor::refresh_display()
     observer_.refresh(views);
 }
 
-void Executor::say(ExecutorEvent event)
+void Executor::say(const ExecutorEvent &event)
 {
     if (log_) {
         std::string line = format_rfc3339(clock_.now()) + " " + event.kind;

@@ -2,6 +2,7 @@
 
 #include "base/exit_status.hh"
 #include "domain/attempt_result.hh"
+#include "domain/config.hh"
 #include "domain/control.hh"
 #include "domain/executor_observer.hh"
 #include "domain/lease.hh"
@@ -26,10 +27,9 @@ namespace ap {
 struct ExecutorOptions
 {
     std::string run_id;
-    int jobs = 1;
+    std::optional<int> jobs; ///< unless given, the configuration's
     bool stop_on_first_failure = false;
-    bool once = false;               ///< at most one attempt, then stop
-    int64_t output_limit = 16 << 20; ///< bytes kept of each output file and of the log
+    bool once = false; ///< at most one attempt, then stop
 };
 
 /// Executes a run until it has ended or it is told to stop. One thread; single use. Any
@@ -81,7 +81,9 @@ private:
     void warn_near_cap(const std::string &phase_id);
     void end_over_budget(RunningPhase &phase, const Budget &budget);
     void end_all(AttemptStatus status, const std::string &reason);
+    size_t most_phases() const;
     void on_signal();
+    void reread_configuration();
     void on_control_fifo();
     void look_after_state();
     void look_for_due_phase();
@@ -89,12 +91,13 @@ private:
     void wait();
     Milliseconds wait_time() const;
     void refresh_display();
-    void say(ExecutorEvent event);
+    void say(const ExecutorEvent &event);
     std::string status_text() const;
 
     State &state_;
     Sqlite &database_;
     ExecutorOptions options_;
+    Config config_;
     ExecutorObserver &observer_;
     const Clock &clock_;
     PollLoop loop_;

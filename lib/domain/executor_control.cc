@@ -46,10 +46,38 @@ void Executor::on_signal()
         case SIGUSR1:
             observer_.status(status_text());
             break;
+        case SIGHUP:
+            // Comes also when the terminal goes, which a run outlives.
+            reread_configuration();
+            break;
         default:
-            break; // SIGHUP: a run outlives its terminal; SIGCHLD only wakes the loop
+            break; // SIGCHLD only wakes the loop
         }
     }
+}
+
+// How many phases this executor executes at once.
+size_t Executor::most_phases() const
+{
+    return static_cast<size_t>(options_.jobs.value_or(config_.jobs));
+}
+
+void Executor::reread_configuration()
+{
+    try {
+        config_ = load_config(state_.paths());
+    } catch (const Error &error) {
+        say({.kind = "warning",
+             .message = "configuration kept as it was: " + std::string(error.what())});
+        return;
+    }
+    say({.kind = "note", .message = "configuration read again"});
+    database_.prepare("UPDATE executors SET jobs = ?2 WHERE executor_id = ?1")
+        .bind_all(executor_id_, static_cast<int64_t>(most_phases()))
+        .run();
+    follow_default_cap();
+    wake_executors(state_.paths(), options_.run_id);
+    obey();
 }
 
 void Executor::on_control_fifo()

@@ -53,7 +53,7 @@ bool Executor::has_something_to_record() const
 bool Executor::may_lease() const
 {
     return look_for_phases_ && !stopping_ && !aborting_ && !paused_ &&
-           running_.size() < static_cast<size_t>(options_.jobs);
+           running_.size() < most_phases();
 }
 
 void Executor::record_turn()
@@ -135,8 +135,7 @@ void Executor::report_end(const RunningPhase &phase, const PhaseVerdict &verdict
 
 void Executor::lease_phases()
 {
-    while (may_lease() &&
-           running_.size() + leased_.size() < static_cast<size_t>(options_.jobs)) {
+    while (may_lease() && running_.size() + leased_.size() < most_phases()) {
         if (options_.once && attempts_started_ > 0) {
             stopping_ = true;
             return;
@@ -166,7 +165,7 @@ void Executor::start_leased()
              .attempt = lease.number});
         running_.push_back(std::make_unique<RunningPhase>(
             std::move(lease), take_idle_slot(), state_.paths(), loop_, clock_,
-            options_.output_limit));
+            config_.output_limit));
     }
 }
 

@@ -182,3 +182,70 @@ run_is() {
         FROM llm_usage_events')" = "a11 c22" ]
     [ -z "$(find .autonomous_runs/r/phases -type p)" ]
 }
+
+@test "autopack.conf beside the database gives the settings of executors" {
+    echo AUTOPACK_JOBS=2 > autopack.conf
+    plan '{"run_id": "r", "phases": [
+        {"id": "a", "command": "until [ -e b.here ]; do sleep 0.01; done; touch a.here"},
+        {"id": "b", "command": "touch b.here; until [ -e a.here ]; do sleep 0.01; done"}]}'
+    timeout 20 ap-exec --quiet --run-id r
+    [ "$(sqlite3 autopack.db 'SELECT jobs FROM executors')" -eq 2 ]
+}
+
+@test "--jobs goes before AUTOPACK_JOBS, which goes before autopack.conf" {
+    plan '{"run_id": "r", "phases": [{"id": "a", "command": ["true"]}]}'
+    echo AUTOPACK_JOBS=2 > autopack.conf
+    AUTOPACK_JOBS=3 ap-exec --quiet --run-id r --once
+    [ "$(sqlite3 autopack.db 'SELECT max(jobs) FROM executors')" -eq 3 ]
+    ap-run create --run-id s plan.json
+    AUTOPACK_JOBS=3 ap-exec --quiet --run-id s --jobs 4
+    [ "$(sqlite3 autopack.db 'SELECT max(jobs) FROM executors')" -eq 4 ]
+}
+
+@test "a malformed configuration is refused at the start, naming file and line" {
+    plan '{"run_id": "r", "phases": [{"id": "a", "command": ["true"]}]}'
+    printf '# mine\nAUTOPACK_JOBS=many\n' > autopack.conf
+    run ap-exec --quiet --run-id r
+    [ "$status" -eq 78 ]
+    [[ $output == "ap-exec: $PWD/autopack.conf:2: AUTOPACK_JOBS: expected"*"got 'many'" ]]
+    phase_is a QUEUED
+}
+
+@test "SIGHUP makes an executor start more phases at once" {
+    plan '{"run_id": "r", "phases": [
+        {"id": "a", "command": "until [ -e b.here ]; do sleep 0.01; done"},
+        {"id": "b", "command": "touch b.here"}]}'
+    timeout 20 ap-exec --quiet --run-id r 3>&- &
+    until_true phase_is a EXECUTING
+    echo AUTOPACK_JOBS=2 > autopack.conf
+    pkill -HUP -P $! ap-exec
+    wait $!
+    run_is DONE_SUCCESS
+}
+
+@test "SIGHUP moves the cap of a run whose plan gave none" {
+    plan '{"run_id": "r", "phases": [{"id": "a", "command": ["sleep", "60"]}]}'
+    ap-exec --quiet --run-id r 3>&- &
+    until_true phase_is a EXECUTING
+    ap-budget report r a --prompt-tokens 100
+    echo AUTOPACK_RUN_TOKEN_CAP=10 > autopack.conf
+    kill -HUP $!
+    status=0
+    wait $! || status=$?
+    [ "$status" -eq 80 ]
+    run_is DONE_FAILED_BUDGET_EXHAUSTED
+}
+
+@test "SIGHUP with a malformed configuration warns and keeps the old one" {
+    plan '{"run_id": "r", "phases": [
+        {"id": "a", "command": "until [ -e go ]; do sleep 0.01; done"}]}'
+    ap-exec --quiet --run-id r 2> warnings 3>&- &
+    until_true phase_is a EXECUTING
+    echo AUTOPACK_JOBS=many > autopack.conf
+    kill -HUP $!
+    until_true grep -q "configuration kept as it was: $PWD/autopack.conf:1: " warnings
+    touch go
+    wait $!
+    run_is DONE_SUCCESS
+    [ "$(sqlite3 autopack.db 'SELECT jobs FROM executors')" -eq 1 ]
+}

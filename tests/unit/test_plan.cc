@@ -339,53 +339,6 @@ void survives_deep_nesting_and_long_chains()
     CHECK(fault.find("p19 -> ... -> p0") != std::string::npos);
 }
 
-void set_environment(const char *name, const char *value)
-{
-    CHECK_EQUAL(value == nullptr ? unsetenv(name) : setenv(name, value, 1), 0);
-}
-
-void reads_caps_from_the_environment()
-{
-    set_environment("AUTOPACK_RUN_TOKEN_CAP", nullptr);
-    set_environment("AUTOPACK_PHASE_TOKEN_CAP", "1000");
-    set_environment("AUTOPACK_PHASE_TOKEN_MULTIPLIERS", "audit:0.29, docs:2");
-    const TokenCaps caps = token_caps_from_environment();
-    CHECK_EQUAL(caps.run, 5'000'000);
-    CHECK(!caps.run_is_set);
-    CHECK_EQUAL(caps.phase_cap("research"), 1500);
-    CHECK_EQUAL(caps.phase_cap("audit"), 290);
-    CHECK_EQUAL(caps.phase_cap("docs"), 2000);
-    CHECK_EQUAL(caps.phase_cap("unheard-of"), 1000);
-    set_environment("AUTOPACK_RUN_TOKEN_CAP", "10000000");
-    CHECK(token_caps_from_environment().run_is_set);
-    CHECK_EQUAL(token_caps_from_environment().run, 10'000'000);
-    CHECK_EQUAL(TokenCaps().phase_cap("audit"), 150'000);
-    CHECK_EQUAL(TokenCaps().phase_cap("verification"), 250'000);
-}
-
-void refuses_malformed_caps()
-{
-    const auto check_refused = [](const char *name, const char *value) {
-        set_environment("AUTOPACK_RUN_TOKEN_CAP", nullptr);
-        set_environment("AUTOPACK_PHASE_TOKEN_CAP", nullptr);
-        set_environment("AUTOPACK_PHASE_TOKEN_MULTIPLIERS", nullptr);
-        set_environment(name, value);
-        CHECK_THROWS(token_caps_from_environment(), Error, [&](const Error &error) {
-            CHECK_EQUAL(error.status(), ExitStatus::Config);
-            CHECK(std::string(error.what()).find(name) == 0);
-        });
-        set_environment(name, nullptr);
-    };
-    for (const char *value : {"", "5k", "-1", " 5", "1e6", "99999999999999999999"}) {
-        check_refused("AUTOPACK_RUN_TOKEN_CAP", value);
-        check_refused("AUTOPACK_PHASE_TOKEN_CAP", value);
-    }
-    for (const char *value : {"", "audit", "audit:", "audit:x", "audit:-1", ":1",
-                              "audit:1,", "audit:1,audit:2", "audit:1001"}) {
-        check_refused("AUTOPACK_PHASE_TOKEN_MULTIPLIERS", value);
-    }
-}
-
 void check_schema_members(const Json &properties,
                           std::span<const std::string_view> members)
 {
@@ -441,8 +394,6 @@ int main()
         TEST(refuses_what_is_not_json_or_too_long),
         TEST(finds_lines_behind_escapes_and_strings),
         TEST(survives_deep_nesting_and_long_chains),
-        TEST(reads_caps_from_the_environment),
-        TEST(refuses_malformed_caps),
         TEST(agrees_with_the_json_schema),
     };
     return cmocka_run_group_tests(tests, nullptr, nullptr);

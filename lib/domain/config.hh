@@ -1,0 +1,27 @@
+#pragma once
+
+#include "domain/state.hh"
+#include "domain/token_caps.hh"
+
+#include <cstdint>
+
+namespace ap {
+
+/// What people tune, with its defaults.
+struct Config
+{
+    static constexpr int most_jobs = 1024;
+
+    TokenCaps token_caps;
+    int64_t output_limit = 16 << 20; ///< bytes kept of each output file and log
+    int jobs = 1;                    ///< phases an executor executes at once
+};
+
+/// Reads the settings: each from the environment, else from the configuration file, else
+/// its default. The file is the one that AUTOPACK_CONFIG names, else autopack.conf beside
+/// the database if there is one; see autopack.conf(5). Throws Error(Config) for a file
+/// that cannot be read, an unknown name or a malformed value, naming the variable or file
+/// and line. A value in the file must be sound even if the environment overrides it.
+Config load_config(const StatePaths &paths);
+
+} // namespace ap
