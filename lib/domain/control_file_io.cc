@@ -129,7 +129,10 @@ void rename_if_there(const std::string &from, const std::string &to)
 Fd open_rejected(const std::string &base)
 {
     for (int number = 1; number < 1000; ++number) {
-        const std::string path = number == 1 ? base : base + "." + std::to_string(number);
+        std::string path = base;
+        if (number > 1) {
+            path.append(".").append(std::to_string(number));
+        }
         Fd fd(open(path.c_str(),
                    O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK,
                    0666));
@@ -147,7 +150,10 @@ Fd open_rejected(const std::string &base)
 void move_to_rejected(const std::string &from, const std::string &base)
 {
     for (int number = 1; number < 1000; ++number) {
-        const std::string path = number == 1 ? base : base + "." + std::to_string(number);
+        std::string path = base;
+        if (number > 1) {
+            path.append(".").append(std::to_string(number));
+        }
         if (renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, path.c_str(), RENAME_NOREPLACE) ==
             0) {
             return;

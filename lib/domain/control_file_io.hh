@@ -8,7 +8,7 @@
 namespace ap {
 
 /// A control file may be this large; no person writes more with echo.
-inline constexpr size_t largest_control_file = 64 * 1024;
+inline constexpr size_t largest_control_file = size_t{64} * 1024;
 
 /// What is in a control file (nothing if there is none), or why it cannot be one.
 struct ControlFileContent

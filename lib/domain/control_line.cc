@@ -97,7 +97,7 @@ ControlLine read_control_line(Sqlite &database, std::string_view run_id,
     if (text.empty() || text.front() == '#') {
         return {};
     }
-    const ControlLine malformed = nonsense("expected " + std::string(file.expects));
+    ControlLine malformed = nonsense("expected " + std::string(file.expects));
     const size_t colon = text.find(':');
     if (colon == text.npos ||
         trim(text.substr(0, colon)) != control_verb_name(file.verb)) {

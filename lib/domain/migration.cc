@@ -84,8 +84,8 @@ void write_snapshot(const std::string &source, const std::string &temporary)
 // that migrates can put a copy of the new schema in its place.
 std::string take_snapshot(const Sqlite &database, int from, int to)
 {
-    const std::string path = database.path() + ".before-migration-" + std::to_string(to) +
-                             "-from-" + std::to_string(from);
+    std::string path = database.path() + ".before-migration-" + std::to_string(to) +
+                       "-from-" + std::to_string(from);
     const std::string temporary = path + ".tmp." + std::to_string(getpid());
     remove_file(temporary);
     try {

@@ -42,7 +42,7 @@ struct Reading
 // The array `name`, which must have an element; nothing otherwise.
 Json read_list(ObjectReader &reader, std::string_view name)
 {
-    const Json list = reader.get(name);
+    Json list = reader.get(name);
     if (list.is_array() && list.size() > 0) {
         return list;
     }

@@ -168,7 +168,7 @@ class ClaudeReader final : public LineReader
         if (!models.is_object() || models.size() == 0) {
             Usage total = tokens_of(result.get("usage"));
             total.cost_microusd = microusd_of(result.get("total_cost_usd"));
-            settle(std::move(total), found);
+            settle(total, found);
             return;
         }
         for (const std::string &model : models.keys()) {
@@ -182,11 +182,11 @@ class ClaudeReader final : public LineReader
                                   total.cache_write_tokens;
             total.completion_tokens = count_of(usage, "outputTokens");
             total.cost_microusd = microusd_of(usage.get("costUSD"));
-            settle(std::move(total), found);
+            settle(total, found);
         }
     }
 
-    void settle(Usage total, std::vector<Usage> &found)
+    void settle(const Usage &total, std::vector<Usage> &found)
     {
         Usage more = beyond(total, early_);
         early_ = beyond(early_, total);

@@ -339,7 +339,8 @@ private:
 void run_keeper(int channel) noexcept
 {
     close_foreign_descriptors(channel);
-    std::signal(SIGCHLD, SIG_DFL); // ignored, it would reap behind our back
+    static_cast<void>(
+        std::signal(SIGCHLD, SIG_DFL)); // ignored, it would reap behind our back
     prctl(PR_SET_CHILD_SUBREAPER, 1);
     const Fd signals = open_signals();
     while (true) {
