@@ -11,8 +11,8 @@ PhaseSlot::~PhaseSlot()
         try {
             remove_file(fifo_->path());
         } catch (const Error &) {
-            fifo_
-                .reset(); // it lies in the directory of an ended attempt and does no harm
+            // It lies in the directory of an ended attempt and does no harm.
+            fifo_.reset();
         }
     }
 }
