@@ -20,6 +20,20 @@ void give_gateway(Lease &lease, State &state, const Clock &clock)
     }
 }
 
+using RunningPhases = std::vector<std::unique_ptr<RunningPhase>>;
+
+RunningPhases take_ended(RunningPhases &running)
+{
+    RunningPhases ended;
+    for (auto &phase : running) {
+        if (phase->ended()) {
+            ended.push_back(std::move(phase));
+        }
+    }
+    std::erase(running, nullptr);
+    return ended;
+}
+
 } // namespace
 
 // One round: everything that has happened since the last is committed together with the
@@ -28,7 +42,7 @@ void Executor::turn()
 {
     for (const auto &phase : running_) {
         phase->check_time();
-        for (const std::string &complaint : phase->take_complaints()) {
+        for (const std::string &complaint : phase->usage().take_complaints()) {
             say({.kind = "warning",
                  .phase_id = phase->lease().phase.id,
                  .message = complaint});
@@ -46,7 +60,7 @@ void Executor::turn()
 bool Executor::has_something_to_record() const
 {
     return std::any_of(running_.begin(), running_.end(), [](const auto &phase) {
-        return phase->ended() || phase->has_usage();
+        return phase->ended() || phase->usage().has_reports();
     });
 }
 
@@ -69,9 +83,15 @@ void Executor::record_turn()
             idle_slots_.push_back(phase->take_slot());
         }
     }
-    std::erase_if(running_, [](const auto &phase) { return phase->ended(); });
+    const auto ended = take_ended(running_);
     lease_phases();
     transaction.commit();
+    for (const auto &phase : running_) {
+        phase->forget_usage();
+    }
+    for (const auto &phase : ended) {
+        phase->forget_usage();
+    }
     for (ExecutorEvent &event : std::exchange(uncommitted_events_, {})) {
         say(std::move(event));
     }
@@ -80,10 +100,14 @@ void Executor::record_turn()
 void Executor::record_usage_of(RunningPhase &phase)
 {
     const Lease &lease = phase.lease();
-    for (const RunningPhase::Report &report : phase.take_usage()) {
+    const std::vector<PhaseUsage::Report> reports = phase.usage().take_reports();
+    for (const PhaseUsage::Report &report : reports) {
         record_usage(database_,
                      {lease.run_id, lease.phase.id, lease.number, report.source, {}},
                      report.usage, clock_);
+    }
+    if (!reports.empty()) {
+        mark_usage_read(database_, lease.attempt_id, phase.usage().taken_to());
     }
     if (!phase.ended() || phase.outcome().status == AttemptStatus::BudgetExhausted) {
         return;

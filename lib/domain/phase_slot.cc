@@ -9,7 +9,7 @@ PhaseSlot::~PhaseSlot()
 {
     if (fifo_) {
         try {
-            remove_file(fifo_->path());
+            remove_file(fifo_->fifo_path());
         } catch (const Error &) {
             // It lies in the directory of an ended attempt and does no harm.
             fifo_.reset();
@@ -17,10 +17,11 @@ PhaseSlot::~PhaseSlot()
     }
 }
 
-FifoReader &PhaseSlot::move_fifo(const std::string &path)
+FifoSpool &PhaseSlot::move_fifo(const std::string &fifo_path,
+                                const std::string &spool_path)
 {
-    if (!fifo_ || !fifo_->move_to(path)) {
-        fifo_ = std::make_unique<FifoReader>(path);
+    if (!fifo_ || !fifo_->move_to(fifo_path, spool_path)) {
+        fifo_ = std::make_unique<FifoSpool>(fifo_path, spool_path);
     }
     return *fifo_;
 }

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "sys/fifo.hh"
+#include "sys/fifo_spool.hh"
 #include "sys/keeper.hh"
 
 #include <memory>
@@ -23,13 +23,13 @@ public:
 
     Keeper &keeper() noexcept { return keeper_; }
 
-    /// The FIFO, empty, at `path` from now on.
-    FifoReader &move_fifo(const std::string &path);
-    FifoReader &fifo() noexcept { return *fifo_; }
+    /// The FIFO, empty, at `fifo_path` from now on, its lines going to `spool_path`.
+    FifoSpool &move_fifo(const std::string &fifo_path, const std::string &spool_path);
+    FifoSpool &fifo() noexcept { return *fifo_; }
 
 private:
     Keeper keeper_;
-    std::unique_ptr<FifoReader> fifo_;
+    std::unique_ptr<FifoSpool> fifo_;
 };
 
 } // namespace ap

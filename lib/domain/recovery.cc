@@ -1,5 +1,6 @@
 #include "domain/integrity.hh"
 
+#include "domain/attempt_usage.hh"
 #include "domain/control.hh"
 #include "domain/lease.hh"
 #include "sys/process.hh"
@@ -106,14 +107,15 @@ std::optional<Control> pending_timeout(Sqlite &database, const Lease &lease)
     return std::nullopt;
 }
 
-void record_lost_attempt(Sqlite &database, const OrphanedAttempt &attempt,
-                         const Clock &clock)
+void record_lost_attempt(State &state, const OrphanedAttempt &attempt, const Clock &clock)
 {
+    Sqlite &database = state.database();
     AttemptOutcome outcome;
     outcome.status = AttemptStatus::Interrupted;
     outcome.reason =
         "its executor (pid " + std::to_string(attempt.executor.pid) + ") died";
     outcome.duration_ms = std::max<int64_t>(0, clock.now() - attempt.lease.started_at);
+    record_left_usage(state, attempt.lease, clock);
     if (const auto control = pending_timeout(database, attempt.lease)) {
         outcome.status = AttemptStatus::TimedOut;
         outcome.reason = "timed out on request";
@@ -166,6 +168,7 @@ CleanupResult forget_dead_processes(State &state, std::string_view run_id)
     for (const DeadExecutor &executor : executors) {
         for (OrphanedAttempt &attempt : open_attempts(database, executor)) {
             end_what_is_left(attempt);
+            save_left_usage(state.paths(), attempt.lease);
             attempts.push_back(std::move(attempt));
         }
     }
@@ -176,7 +179,7 @@ CleanupResult forget_dead_processes(State &state, std::string_view run_id)
     Transaction transaction(database);
     for (const OrphanedAttempt &attempt : attempts) {
         if (is_still_open(database, attempt.lease.attempt_id)) {
-            record_lost_attempt(database, attempt, clock);
+            record_lost_attempt(state, attempt, clock);
             result.attempts++;
         }
     }
@@ -190,6 +193,9 @@ CleanupResult forget_dead_processes(State &state, std::string_view run_id)
         result.connections += database.changes();
     }
     transaction.commit();
+    for (const OrphanedAttempt &attempt : attempts) {
+        remove_usage_files(state.paths(), attempt.lease);
+    }
     return result;
 }
 

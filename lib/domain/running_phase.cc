@@ -67,13 +67,15 @@ RunningPhase::RunningPhase(Lease lease, std::unique_ptr<PhaseSlot> slot,
     , output_limit_(output_limit)
     , slot_(std::move(slot))
     , directory_(paths.attempt_directory(lease_.run_id, lease_.phase.id, lease_.number))
-    , usage_reader_(reader_for(lease_))
+    , usage_files_(usage_files(directory_))
+    , usage_(reader_for(lease_))
     , started_(clock.monotonic())
     , last_output_(started_)
 {
     make_directories(directory_, 0700);
-    const FifoReader &fifo = slot_->move_fifo(join_path(directory_, "usage.fifo"));
-    loop_.add(fifo.fd(), [this] { read_usage_fifo(); });
+    remove_file(usage_files_.spool); // of a deleted run of the same name
+    const FifoSpool &fifo = slot_->move_fifo(usage_files_.fifo, usage_files_.spool);
+    loop_.add(fifo.fd(), [this] { read_usage(false); });
     start_command();
 }
 
@@ -98,7 +100,7 @@ void RunningPhase::start_command()
     }
     PreparedCommand ready;
     try {
-        ready = prepare_command(lease_, paths_, slot_->fifo().path());
+        ready = prepare_command(lease_, paths_, usage_files_.fifo);
     } catch (const Error &error) {
         if (error.status() != ExitStatus::Config) {
             throw;
@@ -147,6 +149,8 @@ void RunningPhase::start(PreparedCommand ready, Fd standard_input,
     kept.standard_output = open_capture(standard_output_, log_prefix + "stdout");
     kept.standard_error = open_capture(standard_error_, log_prefix + "stderr");
     kept.grace = lease_.phase.grace;
+    kept.spooled_fifo = slot_->fifo().fd();
+    kept.spool = usage_files_.spool;
     slot_->keeper().start(std::move(kept));
     is_kept_ = true;
     const bool is_command = stage_ == Stage::Command;
@@ -177,10 +181,8 @@ bool RunningPhase::read_capture(Capture &capture, bool is_command_stdout)
         const std::string_view piece(buffer.data(), static_cast<size_t>(count));
         last_output_ = clock_.monotonic();
         capture.log->append(piece);
-        if (is_command_stdout && usage_reader_) {
-            for (Usage &usage : usage_reader_->feed(piece)) {
-                usage_.push_back({std::move(usage), "stdout"});
-            }
+        if (is_command_stdout) {
+            usage_.read_output(piece);
         }
     }
     return true;
@@ -208,22 +210,11 @@ void RunningPhase::close_capture(Capture &capture)
     }
 }
 
-void RunningPhase::read_usage_fifo()
+void RunningPhase::read_usage(bool last)
 {
-    const auto complain = [this](std::string_view line, std::string_view why) {
-        complaints_.push_back("usage report '" + printable(line, 80) +
-                              "' ignored: " + std::string(why));
-    };
-    slot_->fifo().read_lines(
-        [&](std::string_view line) {
-            last_output_ = clock_.monotonic();
-            try {
-                usage_.push_back({usage_from_json(Json::parse(line, "usage")), "fifo"});
-            } catch (const Error &error) {
-                complain(line, error.what());
-            }
-        },
-        [&](std::string_view line) { complain(line, "longer than 64 KiB"); });
+    if (usage_.read_fifo(slot_->fifo(), last)) {
+        last_output_ = clock_.monotonic();
+    }
 }
 
 void RunningPhase::on_keeper()
@@ -235,11 +226,9 @@ void RunningPhase::on_keeper()
     is_kept_ = false;
     drain(standard_output_, was_command);
     drain(standard_error_, false);
-    read_usage_fifo();
-    if (was_command && usage_reader_) {
-        for (Usage &usage : usage_reader_->finish()) {
-            usage_.push_back({std::move(usage), "stdout"});
-        }
+    read_usage(false);
+    if (was_command) {
+        usage_.end_output();
     }
     note_result(result);
 }
@@ -284,7 +273,7 @@ void RunningPhase::note_result(const KeptResult &result)
 void RunningPhase::start_checks()
 {
     stage_ = Stage::Check;
-    start(prepare_check(lease_, paths_, slot_->fifo().path(), check_), {},
+    start(prepare_check(lease_, paths_, usage_files_.fifo, check_), {},
           "check-" + std::to_string(check_ + 1) + ".");
 }
 
@@ -357,17 +346,20 @@ void RunningPhase::finish(AttemptStatus status, std::string reason)
     outcome_.status = status;
     outcome_.reason = std::move(reason);
     outcome_.duration_ms = elapsed().count();
+    read_usage(true);
     loop_.remove(slot_->fifo().fd());
 }
 
-std::vector<RunningPhase::Report> RunningPhase::take_usage()
+void RunningPhase::forget_usage()
 {
-    return std::exchange(usage_, {});
-}
-
-std::vector<std::string> RunningPhase::take_complaints()
-{
-    return std::exchange(complaints_, {});
+    if (usage_.taken_to() == 0) {
+        return;
+    }
+    if (ended()) {
+        remove_file(usage_files_.spool);
+    } else {
+        slot_->fifo().forget_before(usage_.taken_to());
+    }
 }
 
 RunningPhase::Milliseconds RunningPhase::elapsed() const

@@ -1,10 +1,11 @@
 #pragma once
 
+#include "domain/attempt_usage.hh"
 #include "domain/child_environment.hh"
 #include "domain/lease.hh"
 #include "domain/phase_slot.hh"
+#include "domain/phase_usage.hh"
 #include "domain/state.hh"
-#include "domain/usage.hh"
 #include "sys/capped_log.hh"
 #include "sys/poll_loop.hh"
 
@@ -60,15 +61,12 @@ public:
     /// Turns a success into a failure found after the end (a budget).
     void fail(AttemptStatus status, std::string reason);
 
-    /// Usage reported since the last call, and malformed reports for the log.
-    struct Report
-    {
-        Usage usage;
-        std::string_view source;
-    };
-    bool has_usage() const noexcept { return !usage_.empty(); }
-    std::vector<Report> take_usage();
-    std::vector<std::string> take_complaints();
+    /// The usage it reports.
+    PhaseUsage &usage() noexcept { return usage_; }
+
+    /// What was taken of its usage is committed: the spool is not needed for that any
+    /// more, nor at all once the phase has ended.
+    void forget_usage();
 
     Milliseconds elapsed() const;
 
@@ -88,7 +86,7 @@ private:
     bool read_capture(Capture &capture, bool is_command_stdout);
     void drain(Capture &capture, bool is_command_stdout);
     void close_capture(Capture &capture);
-    void read_usage_fifo();
+    void read_usage(bool last);
     void on_keeper();
     void note_result(const KeptResult &result);
     std::string missing_output() const;
@@ -103,13 +101,12 @@ private:
     std::unique_ptr<PhaseSlot> slot_;
     bool is_kept_ = false; ///< the slot's keeper keeps a command of this phase
     std::string directory_;
+    UsageFiles usage_files_;
     Stage stage_ = Stage::Command;
     size_t check_ = 0;
-    std::unique_ptr<UsageReader> usage_reader_;
+    PhaseUsage usage_;
     Capture standard_output_;
     Capture standard_error_;
-    std::vector<Report> usage_;
-    std::vector<std::string> complaints_;
     std::optional<AttemptStatus> ending_;
     std::string ending_reason_;
     AttemptOutcome outcome_;

@@ -1,6 +1,7 @@
 #include "domain/schema.hh"
 
 #include "domain/migrations/m0001_first.hh"
+#include "domain/migrations/m0002_attempts.hh"
 #include "domain/migrations/m0005_capabilities.hh"
 
 namespace ap {
@@ -10,6 +11,7 @@ namespace {
 // In rising order; each step's SQL is in a file of its own.
 constexpr Migration all_migrations[] = {
     {1, "first schema", migrations_sql::first_schema},
+    {2, "attempts: usage spool, executor index", migrations_sql::attempts},
     {5, "capabilities", migrations_sql::capabilities},
 };
 

@@ -29,6 +29,7 @@ std::string text_of(const KeptCommand &command)
         text.append(string).push_back('\0');
     };
     add(command.directory);
+    add(command.spool);
     std::for_each(command.argv.begin(), command.argv.end(), add);
     std::for_each(command.environment.begin(), command.environment.end(), add);
     return text;
@@ -49,7 +50,8 @@ bool send_all(int channel, std::string_view data)
 
 bool send_order(int channel, KeeperOrder &order, std::span<const int> descriptors)
 {
-    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int) * 3)> control{};
+    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int) * most_passed_descriptors)>
+        control{};
     iovec data = {&order, sizeof order};
     msghdr message{};
     message.msg_iov = &data;
@@ -225,10 +227,16 @@ bool Keeper::send_start(const KeptCommand &command) const
     order.words = command.argv.size();
     order.variables = command.environment.size();
     order.text_size = text.size();
-    const std::array<int, 3> descriptors = {command.standard_output.get(),
-                                            command.standard_error.get(),
-                                            command.standard_input.get()};
-    const std::span<const int> passed(descriptors.data(), command.standard_input ? 3 : 2);
+    order.has_input = command.standard_input ? 1 : 0;
+    order.has_fifo = command.spooled_fifo < 0 ? 0 : 1;
+    std::vector<int> passed = {command.standard_output.get(),
+                               command.standard_error.get()};
+    if (command.standard_input) {
+        passed.push_back(command.standard_input.get());
+    }
+    if (command.spooled_fifo >= 0) {
+        passed.push_back(command.spooled_fifo);
+    }
     return send_order(channel_.get(), order, passed) && send_all(channel_.get(), text);
 }
 

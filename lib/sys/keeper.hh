@@ -21,6 +21,12 @@ struct KeptCommand
     Fd standard_output;                    ///< write end; required
     Fd standard_error;                     ///< write end; required
     std::chrono::milliseconds grace{5000}; ///< between TERM and KILL
+
+    /// A FIFO that the command's processes write to (borrowed; -1: none) and the spool
+    /// file that its content is moved to when they have ended, so that the death of the
+    /// caller does not lose it.
+    int spooled_fifo = -1;
+    std::string spool;
 };
 
 /// How a kept command ended.

@@ -2,6 +2,7 @@
 
 #include "base/text.hh"
 #include "sys/fd.hh"
+#include "sys/fifo_spool.hh"
 #include "sys/path.hh"
 #include "sys/process.hh"
 
@@ -32,7 +33,6 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr int channel_descriptor = STDERR_FILENO + 1;
-constexpr size_t most_passed_descriptors = 3;
 
 // A command to start, in the form that fork and exec want: between them nothing may be
 // allocated.
@@ -46,6 +46,8 @@ struct Task
     Fd standard_input;                   ///< none: /dev/null
     Fd standard_output;
     Fd standard_error;
+    Fd spooled_fifo; ///< may be none
+    const char *spool = nullptr;
     std::chrono::milliseconds grace{0};
 };
 
@@ -149,12 +151,15 @@ std::optional<KeeperOrder> receive_order(Task &task)
     }
     const cmsghdr *header = CMSG_FIRSTHDR(&message);
     if (header != nullptr) {
-        const size_t size = header->cmsg_len - CMSG_LEN(0);
-        std::memcpy(passed.data(), CMSG_DATA(header), size);
-        task.standard_output.reset(passed[0]);
-        task.standard_error.reset(passed[1]);
-        if (size == sizeof passed) {
-            task.standard_input.reset(passed[2]);
+        std::memcpy(passed.data(), CMSG_DATA(header), header->cmsg_len - CMSG_LEN(0));
+        const int *next = passed.data();
+        task.standard_output.reset(*next++);
+        task.standard_error.reset(*next++);
+        if (order.has_input != 0) {
+            task.standard_input.reset(*next++);
+        }
+        if (order.has_fifo != 0) {
+            task.spooled_fifo.reset(*next);
         }
     }
     return order;
@@ -175,6 +180,7 @@ bool receive_text(const KeeperOrder &order, Task &task)
         return string;
     };
     task.directory = take();
+    task.spool = take();
     std::generate_n(std::back_inserter(task.argv), order.words, take);
     std::generate_n(std::back_inserter(task.environment), order.variables, take);
     task.argv.push_back(nullptr);
@@ -219,7 +225,12 @@ public:
             if (kill_at_) {
                 end_tree();
             }
+            if (executor_gone_) {
+                save_fifo(); // a full one would hold up those that are to end
+            }
         }
+        // The executor may be dead, or die before it has read it.
+        save_fifo();
         return report_;
     }
 
@@ -242,6 +253,13 @@ private:
         task_.standard_input.reset();
         task_.standard_output.reset();
         task_.standard_error.reset();
+    }
+
+    void save_fifo() const
+    {
+        if (task_.spooled_fifo) {
+            static_cast<void>(move_to_spool(task_.spooled_fifo.get(), task_.spool));
+        }
     }
 
     // Looks again every so often while something is being ended: a process may have been

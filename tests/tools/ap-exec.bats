@@ -26,6 +26,14 @@ run_is() {
     [ "$(sqlite3 autopack.db 'SELECT status FROM runs')" = "$1" ]
 }
 
+tokens_are() {
+    [ "$(ap-budget show r --json | jq -s '.[0].tokens_used')" -eq "$1" ]
+}
+
+job_is_over() {
+    ! pgrep -f "^bash job$" > /dev/null
+}
+
 @test "a run of phases and checks succeeds and leaves a sound database" {
     plan '{"run_id": "r", "phases": [
         {"id": "a", "command": "echo out; echo err >&2"},
@@ -93,6 +101,27 @@ run_is() {
     [ "$status" -ne 0 ]
     [ "$(sqlite3 autopack.db "SELECT group_concat(status) FROM attempts")" = \
         INTERRUPTED,SUCCEEDED ]
+    ap-db check
+}
+
+@test "usage reported while no executor lives is counted by the next one, once" {
+    cat > job <<'EOF'
+#!/bin/bash
+exec 2>/dev/null
+report() { echo "{\"prompt_tokens\": $1}" > "$AUTOPACK_USAGE_FIFO"; }
+trap 'for i in {1..5000}; do report 10; done; report 3; exit 1' TERM
+report 1
+[ "$AUTOPACK_ATTEMPT" -gt 1 ] || while :; do sleep 0.05; done
+EOF
+    plan '{"run_id": "r", "phases": [{"id": "a", "command": ["bash", "job"]}]}'
+    ap-exec --quiet --run-id r 3>&- &
+    until_true tokens_are 1
+    kill -9 $!
+    # The keeper saves them even if no executor comes for a long time.
+    until_true job_is_over
+    ap-exec --quiet --run-id r
+    [ "$(ap-budget show r a --json | jq .tokens_used)" -eq 50005 ]
+    [ "$(sqlite3 autopack.db 'SELECT count(*) FROM llm_usage_events')" -eq 5003 ]
     ap-db check
 }
 

@@ -170,31 +170,6 @@ void an_existing_fifo_is_used_and_left()
     CHECK(check::becomes_readable(second.fd(), 0ms));
 }
 
-void a_moved_fifo_is_empty_and_goes_on()
-{
-    Fixture fifo;
-    const std::string moved = fifo.path + ".moved";
-    const Fd writer = open_writer(fifo.path);
-    write_all(writer.get(), "whole\nhal", "the FIFO");
-    fifo.read();
-    write_all(writer.get(), "f\nleft", "the FIFO");
-    CHECK(fifo.reader.move_to(moved));
-    CHECK_EQUAL(fifo.reader.path(), moved);
-    CHECK(!path_exists(fifo.path));
-    write_fifo_line(moved, "new");
-    fifo.read();
-    CHECK_EQUAL(fifo.lines.size(), 2u);
-    CHECK_EQUAL(fifo.lines.back(), "new");
-}
-
-void a_fifo_that_was_removed_is_not_moved()
-{
-    Fixture fifo;
-    remove_file(fifo.path);
-    CHECK(!fifo.reader.move_to(fifo.path + ".moved"));
-    CHECK(!path_exists(fifo.path + ".moved"));
-}
-
 void something_else_in_the_way_is_refused()
 {
     const check::TemporaryDirectory directory;
@@ -279,8 +254,6 @@ int main()
         TEST(a_flood_does_not_keep_the_reader),
         TEST(the_fifo_is_for_its_owner_alone),
         TEST(an_existing_fifo_is_used_and_left),
-        TEST(a_moved_fifo_is_empty_and_goes_on),
-        TEST(a_fifo_that_was_removed_is_not_moved),
         TEST(something_else_in_the_way_is_refused),
         TEST(writing_without_a_reader_is_refused),
         TEST(writing_to_a_file_is_refused),

@@ -3,6 +3,7 @@
 
 #include "base/text.hh"
 #include "eventually.hh"
+#include "sys/fifo.hh"
 #include "sys/keeper.hh"
 #include "sys/process.hh"
 
@@ -632,6 +633,29 @@ pid_t fork_executor(Kept &kept, pid_t &executor)
     return keeper;
 }
 
+void what_is_left_in_the_fifo_is_spooled()
+{
+    const check::TemporaryDirectory directory;
+    const Fd fifo = open_fifo(directory.file("fifo"));
+    Kept kept("echo one > " + directory.file("fifo") + "; (sleep 0.1; echo two > " +
+              directory.file("fifo") + ") & wait");
+    kept.command().spooled_fifo = fifo.get();
+    kept.command().spool = directory.file("spool");
+    kept.start().finish();
+    CHECK_EQUAL(read_file(directory.file("spool"), 100), "one\ntwo\n");
+}
+
+void an_empty_fifo_makes_no_spool()
+{
+    const check::TemporaryDirectory directory;
+    const Fd fifo = open_fifo(directory.file("fifo"));
+    Kept kept("exit 3");
+    kept.command().spooled_fifo = fifo.get();
+    kept.command().spool = directory.file("spool");
+    CHECK_EQUAL(kept.start().finish().exit_code.value_or(-1), 3);
+    CHECK(!path_exists(directory.file("spool")));
+}
+
 void the_end_of_the_executor_ends_everything()
 {
     Kept kept(std::string(daemon_script) + "; " + stubborn_script, 200ms);
@@ -695,6 +719,8 @@ int main(int argc, char **argv)
         TEST(a_keeper_that_died_between_two_commands_is_replaced),
         TEST(a_keeper_is_used_again_after_it_was_lost),
         TEST(an_idle_keeper_ends_with_its_object),
+        TEST(what_is_left_in_the_fifo_is_spooled),
+        TEST(an_empty_fifo_makes_no_spool),
         TEST(the_end_of_the_executor_ends_everything),
     };
     return cmocka_run_group_tests(tests, nullptr, nullptr);

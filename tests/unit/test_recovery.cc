@@ -2,11 +2,14 @@
 #include "eventually.hh"
 #include "support.hh"
 
+#include "domain/attempt_usage.hh"
 #include "domain/control.hh"
 #include "domain/integrity.hh"
 #include "domain/lease.hh"
 #include "domain/run.hh"
 #include "sys/fd.hh"
+#include "sys/fifo.hh"
+#include "sys/path.hh"
 #include "sys/process.hh"
 
 #include <array>
@@ -77,6 +80,14 @@ public:
         CHECK(lease.has_value());
         transaction.commit();
         return std::move(*lease);
+    }
+
+    UsageFiles usage_files_of(const Lease &lease)
+    {
+        const std::string directory =
+            state_.paths().attempt_directory(lease.run_id, lease.phase.id, lease.number);
+        make_directories(directory);
+        return usage_files(directory);
     }
 
     std::string phases()
@@ -197,6 +208,49 @@ void queues_the_phase_of_a_dead_executor_again()
     CHECK_EQUAL(forget_dead_processes(run.state()).executors, 0);
 }
 
+// What usage the database has of the attempt, in order.
+std::string usage(Fixture &run)
+{
+    return run.get().query_text("SELECT group_concat(prompt_tokens || '/' || attempt || "
+                                "'/' || source, ' ') FROM llm_usage_events");
+}
+
+void counts_the_usage_that_a_dead_executor_had_not_recorded()
+{
+    Fixture run;
+    const Lease lease = run.lease(run.add_executor(dead_process()));
+    const UsageFiles files = run.usage_files_of(lease);
+    const std::string recorded = "{\"prompt_tokens\": 1}\n";
+    write_file_atomically(files.spool, recorded + "{\"prompt_tokens\": 2}\n");
+    mark_usage_read(run.get(), lease.attempt_id, static_cast<int64_t>(recorded.size()));
+    const Fd keeper = open_fifo(files.fifo);
+    write_all(keeper.get(), "{\"prompt_tokens\": 4}\nnonsense\n{\"prompt_tokens\": 8}",
+              "FIFO");
+    forget_dead_processes(run.state());
+    CHECK_EQUAL(usage(run), "2/1/fifo 4/1/fifo 8/1/fifo");
+    CHECK_EQUAL(run.get().query_text("SELECT detail ->> 'line' FROM events WHERE kind = "
+                                     "'usage.rejected' AND phase_id = 'a'"),
+                "nonsense");
+    CHECK(!path_exists(files.spool));
+    CHECK(!path_exists(files.fifo));
+    run.check_sound();
+}
+
+void counts_left_usage_once_even_if_its_files_outlast_the_recovery()
+{
+    Fixture run;
+    const Lease lease = run.lease(run.add_executor(dead_process()));
+    const UsageFiles files = run.usage_files_of(lease);
+    const std::string line = "{\"prompt_tokens\": 2}\n";
+    write_file_atomically(files.spool, line);
+    forget_dead_processes(run.state());
+    // As if the process had been killed between its commit and the removal.
+    write_file_atomically(files.spool, line);
+    record_left_usage(run.state(), lease, SystemClock());
+    forget_dead_processes(run.state());
+    CHECK_EQUAL(usage(run), "2/1/fifo");
+}
+
 void leaves_the_run_executing_while_another_executor_lives()
 {
     Fixture run;
@@ -294,6 +348,8 @@ int main()
         TEST(leaves_the_living_alone),
         TEST(forgets_connections_of_reused_pids_and_earlier_boots),
         TEST(queues_the_phase_of_a_dead_executor_again),
+        TEST(counts_the_usage_that_a_dead_executor_had_not_recorded),
+        TEST(counts_left_usage_once_even_if_its_files_outlast_the_recovery),
         TEST(leaves_the_run_executing_while_another_executor_lives),
         TEST(looks_only_at_the_run_it_is_given),
         TEST(fails_a_phase_that_was_interrupted_too_often),

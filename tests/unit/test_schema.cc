@@ -304,11 +304,37 @@ void forgets_a_deleted_run_but_not_its_events()
                 "run.created run.deleted");
 }
 
+// Else deleting a row looks through the whole table that refers to it.
+void every_foreign_key_has_an_index()
+{
+    check::TemporaryDatabase database;
+    Statement keys = database.get().prepare(
+        "SELECT m.name, group_concat(f.\"from\" || ' = 1', ' AND ') "
+        "FROM sqlite_schema m, pragma_foreign_key_list(m.name) f WHERE m.type = 'table' "
+        "GROUP BY m.name, f.id");
+    int count = 0;
+    while (keys.step()) {
+        const std::string table(keys.text(0));
+        Statement plan =
+            database.get().prepare("EXPLAIN QUERY PLAN SELECT 1 FROM " + table +
+                                   " WHERE " + std::string(keys.text(1)));
+        CHECK(plan.step());
+        if (!plan.text(3).starts_with("SEARCH")) {
+            check::fail_at(__FILE__, __LINE__,
+                           table + ", " + std::string(keys.text(1)) + ": " +
+                               std::string(plan.text(3)));
+        }
+        count++;
+    }
+    CHECK(count >= 10);
+}
+
 } // namespace
 
 int main()
 {
     const CMUnitTest tests[] = {
+        TEST(every_foreign_key_has_an_index),
         TEST(makes_the_schema_in_an_empty_file_without_a_snapshot),
         TEST(finds_nothing_to_do_in_a_new_file),
         TEST(keeps_a_snapshot_of_the_schema_before),
