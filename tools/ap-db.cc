@@ -1,6 +1,7 @@
 #include "cli/table.hh"
 #include "cli/tool.hh"
 #include "domain/integrity.hh"
+#include "domain/run.hh"
 #include "domain/schema.hh"
 #include "domain/state.hh"
 #include "sys/path.hh"
@@ -138,16 +139,22 @@ ExitStatus stats(const ap::Arguments &arguments, ap::State &state)
 ExitStatus cleanup(const ap::Arguments &arguments, ap::State &state)
 {
     const ap::CleanupResult result = ap::forget_dead_processes(state);
+    const int64_t directories = ap::remove_files_of_deleted_runs(state);
     if (arguments.has("json")) {
         ap::Json json = ap::Json::object();
         json.set("connections", result.connections)
             .set("executors", result.executors)
-            .set("attempts", result.attempts);
+            .set("attempts", result.attempts)
+            .set("directories", directories);
         ap::print(json.dump() + "\n");
     } else if (arguments.has("verbose")) {
         ap::print("forgot " + std::to_string(result.connections) + " connections and " +
                   std::to_string(result.executors) + " executors, took up " +
                   std::to_string(result.attempts) + " attempts\n");
+        if (directories > 0) {
+            ap::print("removed the files of " + std::to_string(directories) +
+                      " deleted runs\n");
+        }
     }
     return ExitStatus::Done;
 }

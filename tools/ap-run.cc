@@ -46,7 +46,7 @@ ExitStatus create(const ap::Arguments &arguments)
         return ExitStatus::Done;
     }
     ap::State state(paths, ap::State::Access::Create, spec.name);
-    ap::create_run(state.database(), plan, text, config.token_caps, ap::SystemClock());
+    ap::create_run(state, plan, text, config.token_caps, ap::SystemClock());
     ap::print(arguments.has("json")
                   ? ap::Json::object().set("run_id", plan.run_id).dump() + "\n"
                   : plan.run_id + "\n");

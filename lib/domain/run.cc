@@ -186,18 +186,18 @@ Json instant(const std::optional<UnixMs> &at)
 void create_run(Sqlite &database, const Plan &plan, std::string_view text,
                 const TokenCaps &caps, const Clock &clock)
 {
-    Transaction transaction(database);
-    if (run_exists(database, plan.run_id)) {
-        throw Error(ExitStatus::BadData,
-                    "run id: expected a new one, got '" + plan.run_id +
-                        "', which exists; choose another or delete that run");
-    }
-    insert_run(database, plan, text, clock.now());
-    RunWriter writer(database, plan, caps, clock.now());
-    writer.add_budget("", plan.token_cap.value_or(caps.run), plan.cost_cap_microusd);
-    writer.add_tiers();
-    writer.add_dependencies();
-    transaction.commit();
+    in_transaction(database, [&] {
+        if (run_exists(database, plan.run_id)) {
+            throw Error(ExitStatus::BadData,
+                        "run id: expected a new one, got '" + plan.run_id +
+                            "', which exists; choose another or delete that run");
+        }
+        insert_run(database, plan, text, clock.now());
+        RunWriter writer(database, plan, caps, clock.now());
+        writer.add_budget("", plan.token_cap.value_or(caps.run), plan.cost_cap_microusd);
+        writer.add_tiers();
+        writer.add_dependencies();
+    });
 }
 
 std::vector<RunSummary> list_runs(Sqlite &database, const RunFilter &filter)

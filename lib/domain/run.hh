@@ -14,8 +14,13 @@ namespace ap {
 
 /// Records a run with its tiers, phases, dependencies and budgets in one transaction.
 /// `text` is the plan as the user wrote it and is kept. Throws Error(BadData) if a run of
-/// that id exists.
+/// that id exists. Joins the caller's transaction or makes one.
 void create_run(Sqlite &database, const Plan &plan, std::string_view text,
+                const TokenCaps &caps, const Clock &clock);
+
+/// The same in the state's database, and first removes what the crash of a deletion may
+/// have left in the directory of an earlier run of that id.
+void create_run(State &state, const Plan &plan, std::string_view text,
                 const TokenCaps &caps, const Clock &clock);
 
 /// A run as a list shows it.
@@ -80,9 +85,13 @@ Json phase_to_json(const PhaseSummary &phase);
 int64_t retry_run(Sqlite &database, std::string_view run_id,
                   const std::optional<std::string> &phase_id);
 
-/// Removes the run's records and its directory. Events stay. Throws Error(TryAgain) while
-/// an executor runs it.
+/// Removes the run's records, commits that, and then removes its directory. Events stay.
+/// Throws Error(TryAgain) while an executor runs it.
 void delete_run(State &state, std::string_view run_id);
+
+/// Removes the directories of runs whose deletion was cut short after its commit, and
+/// returns how many. Directories that never were those of a run are left alone.
+int64_t remove_files_of_deleted_runs(State &state);
 
 /// Everything recorded of the run as one JSON object: run, plan, tiers, phases, attempts,
 /// usage, reservations, controls, events.

@@ -130,23 +130,6 @@ private:
 
 } // namespace
 
-void delete_run(State &state, std::string_view run_id)
-{
-    Sqlite &database = state.database();
-    Transaction transaction(database);
-    const RunSummary run = show_run(database, run_id);
-    if (has_live_executor(database, run_id)) {
-        throw Error(ExitStatus::TryAgain, "run '" + run.run_id +
-                                              "' is being executed; stop it first or "
-                                              "wait for its end");
-    }
-    database.prepare("DELETE FROM runs WHERE run_id = ?").bind_all(run_id).run();
-    // Before the commit: after a crash here the run is still known and can be deleted
-    // again, while files without a run would stay for ever.
-    remove_tree(state.paths().run_directory(run_id));
-    transaction.commit();
-}
-
 Json export_run(Sqlite &database, std::string_view run_id)
 {
     const Snapshot snapshot(database);

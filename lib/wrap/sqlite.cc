@@ -13,8 +13,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto longest_wait = 10s;
-
 ExitStatus status_of_code(int code)
 {
     switch (code & 0xff) {
@@ -47,7 +45,7 @@ ExitStatus status_of_code(int code)
 // SQLite's own busy_timeout sleeps up to 100 ms between tries, which starves writers
 // whose transactions last a fraction of a millisecond. Waiting a random 0.1 to 1 ms
 // instead keeps several executors on one file as fast as one.
-int wait_for_writer(void *, int tries) noexcept
+int wait_for_writer(void *longest_wait, int tries) noexcept
 {
     static thread_local std::minstd_rand random(std::random_device{}());
     static thread_local std::chrono::steady_clock::time_point started;
@@ -55,7 +53,7 @@ int wait_for_writer(void *, int tries) noexcept
     if (tries == 0) {
         started = now;
     }
-    if (now - started > longest_wait) {
+    if (now - started > *static_cast<const std::chrono::milliseconds *>(longest_wait)) {
         return 0;
     }
     const int ceiling = std::min(1000, 200 + tries * 50);
@@ -239,8 +237,10 @@ void Sqlite::Close::operator()(sqlite3 *handle) const noexcept
     static_cast<void>(sqlite3_close_v2(handle));
 }
 
-Sqlite::Sqlite(const std::string &path, OpenMode mode)
+Sqlite::Sqlite(const std::string &path, OpenMode mode,
+               std::chrono::milliseconds longest_wait)
     : path_(path)
+    , longest_wait_(std::make_unique<std::chrono::milliseconds>(longest_wait))
     , statements_(std::make_shared<StatementCache>())
 {
     int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
@@ -262,7 +262,7 @@ Sqlite::Sqlite(const std::string &path, OpenMode mode)
         throw SqliteError("cannot open database '" + path + "'", sqlite3_errstr(code),
                           code);
     }
-    if (sqlite3_busy_handler(handle, wait_for_writer, nullptr) != SQLITE_OK) {
+    if (sqlite3_busy_handler(handle, wait_for_writer, longest_wait_.get()) != SQLITE_OK) {
         fail(handle, "cannot set the busy handler of '" + path + "'");
     }
 }

@@ -103,14 +103,18 @@ enum class OpenMode {
     Create,
 };
 
-/// One connection to an SQLite file. Not for use by two threads at once. Waits up to ten
-/// seconds for another writer, polling every fraction of a millisecond at random, so that
-/// many short writers share the file fairly; after that an operation fails with exit
-/// status 75.
+/// How long a connection waits for another writer unless it is told otherwise.
+inline constexpr std::chrono::milliseconds default_writer_wait{10'000};
+
+/// One connection to an SQLite file. Not for use by two threads at once. Waits up to
+/// `longest_wait` for another writer, polling every fraction of a millisecond at random,
+/// so that many short writers share the file fairly; after that an operation fails with
+/// exit status 75.
 class Sqlite
 {
 public:
-    Sqlite(const std::string &path, OpenMode mode);
+    Sqlite(const std::string &path, OpenMode mode,
+           std::chrono::milliseconds longest_wait = default_writer_wait);
 
     /// Compiles one statement, or takes one of the same text that was used and let go
     /// before: with its triggers a statement takes longer to compile than to run.
@@ -146,6 +150,7 @@ private:
     };
 
     std::string path_;
+    std::unique_ptr<std::chrono::milliseconds> longest_wait_; ///< SQLite has its address
     std::unique_ptr<sqlite3, Close> handle_;
     std::shared_ptr<StatementCache> statements_;
 };

@@ -229,6 +229,21 @@ lose_an_executor() {
     [ -z "$output$stderr" ]
 }
 
+@test "cleanup removes the files of a run whose deletion a crash cut short" {
+    echo '{"run_id": "gone", "phases": [{"id": "a", "command": "true"}]}' | ap-run create -
+    ap-exec --quiet --run-id gone
+    echo '{"run_id": "kept", "phases": [{"id": "a", "command": "true"}]}' | ap-run create -
+    ap-exec --quiet --run-id kept
+    mkdir .autonomous_runs/of-somebody-else .autonomous_runs/.deleted-half
+    # What has happened when ap-run delete is killed after its commit.
+    query "PRAGMA foreign_keys = ON; DELETE FROM runs WHERE run_id = 'gone'"
+    run ap-db --verbose cleanup
+    [ "$status" -eq 0 ]
+    [ "${lines[1]}" = 'removed the files of 2 deleted runs' ]
+    run find .autonomous_runs -mindepth 1 -maxdepth 1 -printf '%f '
+    [ "$(tr ' ' '\n' <<<"$output" | sort | tr -d '\n')" = keptof-somebody-else ]
+}
+
 @test "cleanup ends what a killed executor left and queues its phase again" {
     lose_an_executor
     [ "$(query 'SELECT status FROM phases')" = EXECUTING ]

@@ -106,7 +106,6 @@ job_is_over() {
 
 @test "usage reported while no executor lives is counted by the next one, once" {
     cat > job <<'EOF'
-#!/bin/bash
 exec 2>/dev/null
 report() { echo "{\"prompt_tokens\": $1}" > "$AUTOPACK_USAGE_FIFO"; }
 trap 'for i in {1..5000}; do report 10; done; report 3; exit 1' TERM

@@ -288,6 +288,62 @@ void deletes_records_and_files_and_keeps_events()
     });
 }
 
+// What is there when a deletion was killed after its commit.
+void delete_records_only(State &state)
+{
+    state.database().execute("DELETE FROM runs WHERE run_id = 'r'");
+    make_directories(join_path(state.paths().run_directory("r"), "phases/a"));
+}
+
+void removes_what_a_killed_deletion_has_left()
+{
+    const check::TemporaryDirectory directory;
+    State state(state_paths(directory.file("autopack.db")), State::Access::Create,
+                "test");
+    const check::ManualClock clock;
+    const Plan plan = parse_plan(two_tiers, "p");
+    create_run(state, plan, two_tiers, TokenCaps(), clock);
+    const std::string foreign = state.paths().run_directory("never-a-run");
+    make_directories(foreign);
+    delete_records_only(state);
+    CHECK_EQUAL(remove_files_of_deleted_runs(state), 1);
+    CHECK_EQUAL(remove_files_of_deleted_runs(state), 0);
+    CHECK(!path_exists(state.paths().run_directory("r")));
+    CHECK(path_exists(foreign));
+}
+
+void leaves_the_files_of_a_run_that_was_made_again()
+{
+    const check::TemporaryDirectory directory;
+    State state(state_paths(directory.file("autopack.db")), State::Access::Create,
+                "test");
+    const check::ManualClock clock;
+    const Plan plan = parse_plan(two_tiers, "p");
+    const std::string files = state.paths().run_directory("r");
+    create_run(state, plan, two_tiers, TokenCaps(), clock);
+    delete_records_only(state);
+    create_run(state, plan, two_tiers, TokenCaps(), clock);
+    CHECK(!path_exists(files)); // those of the old run
+    make_directories(files);
+    CHECK_EQUAL(remove_files_of_deleted_runs(state), 0);
+    CHECK(path_exists(files));
+}
+
+void keeps_the_files_of_a_run_that_cannot_be_deleted()
+{
+    const check::TemporaryDirectory directory;
+    State state(state_paths(directory.file("autopack.db")), State::Access::Create,
+                "test");
+    const check::ManualClock clock;
+    create_run(state, parse_plan(two_tiers, "p"), two_tiers, TokenCaps(), clock);
+    const std::string files = state.paths().run_directory("r");
+    make_directories(files);
+    state.database().execute("CREATE TRIGGER refuse BEFORE DELETE ON runs BEGIN "
+                             "SELECT RAISE(ABORT, 'no'); END");
+    CHECK_THROWS(delete_run(state, "r"), SqliteError, [](const SqliteError &) {});
+    CHECK(path_exists(files));
+}
+
 void exports_everything_but_leases()
 {
     Fixture run;
@@ -347,6 +403,9 @@ int main()
         TEST(says_why_there_is_nothing_to_retry),
         TEST(refuses_to_retry_or_delete_under_a_living_executor),
         TEST(deletes_records_and_files_and_keeps_events),
+        TEST(removes_what_a_killed_deletion_has_left),
+        TEST(leaves_the_files_of_a_run_that_was_made_again),
+        TEST(keeps_the_files_of_a_run_that_cannot_be_deleted),
         TEST(exports_everything_but_leases),
         TEST(takes_five_thousand_phases_in_well_under_a_second),
     };
