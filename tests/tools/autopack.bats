@@ -1,79 +1,131 @@
 #!/usr/bin/env bats
+# autopack(1): the front that finds and runs the tools.
 
 bats_require_minimum_version 1.5.0
 
 setup() {
-    cd "$BATS_TEST_TMPDIR" || exit 1
-    mkdir bin
-    PATH=$BATS_TEST_TMPDIR/bin:$PATH
+    cd "$BATS_TEST_TMPDIR"
+    unset AUTOPACK_DB AUTOPACK_RUNS_DIR
 }
 
-# A command of the user's own.
-own_command() {
-    printf '#!/bin/sh\nprintf "%%s|" "$0" "$@"\nexit 7\n' > "bin/$1"
-    chmod +x "bin/$1"
+# tool NAME BODY: a tool of the user's own, in ./bin
+tool() {
+    mkdir -p bin
+    printf '#!/bin/sh\n%s\n' "$2" >"bin/ap-$1"
+    chmod +x "bin/ap-$1"
 }
 
-@test "a name runs the tool of that name with the arguments that follow" {
-    run -0 --separate-stderr autopack db --version
-    [[ $output == "ap-db "* ]]
+@test "a name runs the tool, with its arguments, streams and status" {
+    echo '{"run_id": "r", "phases": [{"id": "a", "command": "true"}]}' >plan.json
+    run -0 --separate-stderr autopack run create - <plan.json
+    [ "$output" = r ]
+    [ -z "$stderr" ]
+    run -0 autopack budget show r --json
+    [ "${#lines[@]}" -eq 2 ]
+    run -66 --separate-stderr autopack budget show nope
+    [ -z "$output" ]
+    [ "$stderr" = "ap-budget: no run 'nope'" ]
+    run -0 autopack exec --quiet --run-id r
+    run -7 autopack breaker run b -- sh -c 'exit 7'
+}
+
+@test "options after the name belong to the tool" {
+    run -0 autopack db --version
+    [[ "$output" == "ap-db "* ]]
+    run -0 autopack --version
+    [[ "$output" == "autopack "* ]]
+    tool mine 'printf "<%s>" "$@"'
+    PATH=$PWD/bin:$PATH run -0 autopack mine -x --list 'two words' -- --help
+    [ "$output" = '<-x><--list><two words><--><--help>' ]
+}
+
+@test "the tools beside it come before those of PATH" {
+    tool db 'echo stranger'
+    PATH=$PWD/bin:$PATH run -0 autopack db --version
+    [[ "$output" == "ap-db "* ]]
+}
+
+@test "the signal that ends a tool ends autopack, which it replaced" {
+    tool dies 'kill -TERM $$'
+    PATH=$PWD/bin:$PATH run -143 autopack dies
+}
+
+@test "an unknown name suggests the nearest, with status 2" {
+    run -2 --separate-stderr autopack budgte show r
+    [ -z "$output" ]
+    [ "${stderr_lines[0]}" = \
+        "autopack: 'budgte' is not an autopack command; did you mean 'budget'?" ]
+    [ "${stderr_lines[1]}" = "autopack: try 'autopack --help'" ]
+    run -2 --separate-stderr autopack xyzzyplugh
+    [[ "${stderr_lines[0]}" != *"did you mean"* ]]
+    run -2 --separate-stderr autopack ../bin/true
+    [[ "${stderr_lines[0]}" == *"is not an autopack command"* ]]
+}
+
+@test "--list names every tool once, those of PATH too" {
+    tool mine true
+    echo 'not executable' >bin/ap-plain
+    PATH=$PWD/bin:$PWD/bin:$PATH run -0 --separate-stderr autopack --list
+    for name in breaker budget ctl db exec mine run; do
+        [ "$(grep -cx "$name" <<<"$output")" -eq 1 ]
+    done
+    [ "$(grep -cx plain <<<"$output")" -eq 0 ]
+    [ "$output" = "$(sort -u <<<"$output")" ]
     [ -z "$stderr" ]
 }
 
-@test "a program of the user's own along PATH is a command, its status is kept" {
-    own_command ap-mine
-    run -7 autopack mine --help -x "two words"
-    [[ $output == *"ap-mine|--help|-x|two words|" ]]
-}
-
-@test "the tool beside the front goes before one along PATH" {
-    own_command ap-db
-    run -0 autopack db --version
-    [[ $output == "ap-db "* ]]
-}
-
-@test "an unknown name suggests the nearest and exits as a usage error" {
-    run -2 --separate-stderr autopack buget show
-    [ -z "$output" ]
-    [[ $stderr == "autopack: 'buget' is not an autopack command; did you mean 'budget'?"* ]]
-}
-
-@test "a name is not looked up as a path" {
-    own_command ap-mine
-    mkdir ap-d && cp bin/ap-mine ap-d/x
-    run -2 autopack d/x
-    [[ $output == *"not an autopack command"* ]]
-}
-
-@test "without a name it lists the commands on standard error" {
+@test "without a name it is a usage error that lists the names" {
     run -2 --separate-stderr autopack
     [ -z "$output" ]
-    [[ $stderr == *"a command is needed, one of:"*exec* ]]
+    [[ "$stderr" == "autopack: a command is needed, one of:"*budget*run* ]]
+    run -2 --separate-stderr autopack --lsit
+    [ -z "$output" ]
+    [[ "$stderr" == *"--lsit"* ]]
 }
 
-@test "--list prints every tool that is installed, one a line, and the user's own" {
-    own_command ap-mine
-    run -0 --separate-stderr autopack --list
-    for tool in "$AP_TOOLS"/ap-*; do
-        [ ! -x "$tool" ] || [ -d "$tool" ] ||
-            [[ $'\n'"$output"$'\n' == *$'\n'"$(basename "$tool" | cut -c 4-)"$'\n'* ]]
-    done
-    [[ $'\n'"$output"$'\n' == *$'\n'mine$'\n'* ]]
-}
-
-@test "help names the commands, help NAME shows the page of one" {
+@test "help lists the tools, and help NAME shows the tool's page" {
     run -0 --separate-stderr autopack help
-    [[ $output == "usage: autopack "*commands:*breaker*run* ]]
-    own_command man
-    run -7 autopack help run
-    [[ $output == *"|ap-run|" || $output == "man|ap-run|" ]]
-    run -7 autopack help autopack
-    [[ $output == *"|autopack|" ]]
+    [[ "$output" == "usage: autopack "* ]]
+    [[ "$output" == *"commands:"*"  budget"* ]]
+    [ -z "$stderr" ]
+    mkdir bin
+    printf '#!/bin/sh\necho "page $*"\n' >bin/man
+    chmod +x bin/man
+    PATH=$PWD/bin:$PATH run -0 autopack help budget
+    [ "$output" = 'page ap-budget' ]
+    PATH=$PWD/bin:$PATH run -0 autopack help autopack
+    [ "$output" = 'page autopack' ]
 }
 
-@test "options before the name are the front's own, those after it the tool's" {
-    run -0 autopack --version
-    [[ $output == "autopack "* ]]
-    run -2 autopack --json db stats
-    [[ $output == "autopack: unknown option '--json'"* ]]
+@test "every tool answers --help and --version on standard output, and refuses the unknown" {
+    for name in $(autopack --list); do
+        [ -x "$AP_TOOLS/ap-$name" ] || continue
+        run -0 --separate-stderr autopack "$name" --help
+        [[ "$output" == "usage: ap-$name"* ]]
+        [ -z "$stderr" ]
+        [ "$(wc -L <<<"$output")" -le 80 ]
+        run -0 --separate-stderr autopack "$name" --version
+        [[ "$output" == "ap-$name "* ]]
+        run -2 --separate-stderr autopack "$name" --no-such-option
+        [ -z "$output" ]
+        [[ "$stderr" == "ap-$name: "*"--no-such-option"* ]]
+    done
+}
+
+@test "a closed standard output is an error, not a success" {
+    run -74 --separate-stderr bash -c 'autopack --list >/dev/full'
+    [[ "$stderr" == "autopack: cannot write standard output"* ]]
+    run -74 bash -c 'ap-db --help >/dev/full'
+}
+
+@test "a reader that goes away early ends it quietly" {
+    # More than a pipe holds, so that it must meet the closed end.
+    mkdir bin
+    long=$(printf 'x%.0s' {1..240})
+    for number in {1..300}; do
+        ln -s /bin/true "bin/ap-$long-$number"
+    done
+    PATH=$PWD/bin:$PATH run -141 --separate-stderr bash -c \
+        'trap - PIPE; autopack --list | read -r; exit "${PIPESTATUS[0]}"'
+    [ -z "$stderr" ]
 }
