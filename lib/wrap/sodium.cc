@@ -22,6 +22,14 @@ void start_library()
     }
 }
 
+std::string encoded(std::string_view data, int variant)
+{
+    std::string text(sodium_base64_encoded_len(data.size(), variant), '\0');
+    sodium_bin2base64(text.data(), text.size(), bytes_of(data), data.size(), variant);
+    text.pop_back(); // the terminating NUL
+    return text;
+}
+
 } // namespace
 
 std::string random_bytes(size_t count)
@@ -44,11 +52,25 @@ std::string blake2b_hex(std::string_view data)
 
 std::string base64url(std::string_view data)
 {
-    constexpr int variant = sodium_base64_VARIANT_URLSAFE_NO_PADDING;
-    std::string text(sodium_base64_encoded_len(data.size(), variant), '\0');
-    sodium_bin2base64(text.data(), text.size(), bytes_of(data), data.size(), variant);
-    text.pop_back(); // the terminating NUL
-    return text;
+    return encoded(data, sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+}
+
+std::string base64(std::string_view data)
+{
+    return encoded(data, sodium_base64_VARIANT_ORIGINAL);
+}
+
+std::optional<std::string> from_base64(std::string_view text)
+{
+    std::string data(text.size() / 4 * 3 + 3, '\0');
+    size_t length = 0;
+    if (sodium_base642bin(reinterpret_cast<unsigned char *>(data.data()), data.size(),
+                          text.data(), text.size(), nullptr, &length, nullptr,
+                          sodium_base64_VARIANT_ORIGINAL) != 0) {
+        return std::nullopt;
+    }
+    data.resize(length);
+    return data;
 }
 
 bool equal_secrets(std::string_view one, std::string_view other)

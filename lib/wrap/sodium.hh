@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -15,6 +16,10 @@ std::string blake2b_hex(std::string_view data);
 /// `data` in URL-safe base64 without padding: four characters for each three bytes, all
 /// of them letters, digits, '-' and '_'.
 std::string base64url(std::string_view data);
+
+/// `data` in the usual base64 with padding, and the reverse; nothing if `text` is none.
+std::string base64(std::string_view data);
+std::optional<std::string> from_base64(std::string_view text);
 
 /// Whether two texts are the same, in a time that depends on their lengths only.
 bool equal_secrets(std::string_view one, std::string_view other);

@@ -38,6 +38,18 @@ void writes_base64_that_is_safe_in_urls_and_headers()
     CHECK_EQUAL(base64url(std::string(32, '\0')).size(), size_t{43});
 }
 
+void reads_back_the_base64_it_writes()
+{
+    for (size_t size = 0; size < 100; size++) {
+        const std::string data = random_bytes(size);
+        CHECK_EQUAL(from_base64(base64(data)).value_or("none"), data);
+    }
+    CHECK_EQUAL(base64("fo"), "Zm8=");
+    CHECK(!from_base64("Zm8").has_value());
+    CHECK(!from_base64("Z m8=").has_value());
+    CHECK(!from_base64("Zm-_").has_value());
+}
+
 void compares_secrets_by_all_their_bytes()
 {
     CHECK(equal_secrets("", ""));
@@ -55,6 +67,7 @@ int main()
         TEST(makes_random_bytes_that_differ),
         TEST(hashes_as_blake2b_does),
         TEST(writes_base64_that_is_safe_in_urls_and_headers),
+        TEST(reads_back_the_base64_it_writes),
         TEST(compares_secrets_by_all_their_bytes),
     };
     return cmocka_run_group_tests(tests, nullptr, nullptr);
