@@ -12,22 +12,27 @@
 namespace ap {
 
 /// How input is bounded from above. Byte-level BPE makes at least one byte of text into
-/// each token, so the UTF-8 bytes of all strings, numbers and keys of the body bound what
-/// the text can be; the constants are for what the provider adds around it.
+/// each token, so the bytes of the body, strings decoded and blanks left out, bound what
+/// its text can be; the constants are for what the provider adds around it. Not bounded
+/// is what a provider's own tools (web search) bring in while it answers.
 struct EstimateRules
 {
-    int64_t per_call = 64;      ///< priming, formatting
-    int64_t per_message = 16;   ///< role and separators of each message, part or item
-    int64_t per_tool = 64;      ///< rendering of each tool definition
-    int64_t tools_prompt = 600; ///< hidden instructions once any tool is there
-    /// Images and files given as base64 (or by reference) are not text: a string of more
-    /// than `media_bytes` bytes that holds only base64 characters, or starts with
-    /// "data:", counts as bytes / media_divisor tokens, at least media_least. 1 token per
-    /// 32 characters is above every provider's rule for images of photographs' size and
-    /// for PDF pages.
+    int64_t per_call = 64;        ///< priming, formatting
+    int64_t per_message = 16;     ///< role and separators of each message, part or item
+    int64_t per_tool = 64;        ///< rendering of each tool definition
+    int64_t builtin_tool = 1'500; ///< a tool that the provider describes itself
+    int64_t tools_prompt = 600;   ///< hidden instructions once any tool is there
+    /// Images and files as base64 are no text: a string above `media_bytes` bytes that
+    /// holds only base64 characters, or starts with "data:", counts as its bytes /
+    /// media_divisor, at least media_least, and so does each image by reference.
     size_t media_bytes = 1024;
     int64_t media_divisor = 32;
-    int64_t media_least = 3200;
+    int64_t media_least = 5'000;
+    int64_t tiled_mini = 50'000; ///< gpt-4o-mini counts an image's tokens 33-fold
+    /// What a body only refers to, the provider alone knows the size of; these stand for
+    /// it and are no bounds: a file, and a conversation or cached content.
+    int64_t referenced_file = 30'000;
+    int64_t stored_input = 128'000;
 };
 
 /// A place of the body that is replaced when it is forwarded; everything else stays as it
@@ -56,9 +61,9 @@ struct CallEstimate
     bool hidden_output = false;
     bool asks_usage = false; ///< OpenAI chat: stream_options.include_usage is true
 
-    /// Where the limit is or would go, for limit_edit(): filled by estimate_call().
+    /// For limit_edit() and usage_edit(): where the limit is or would go, a '#' in its
+    /// text standing for the number, and what would ask for usage (chat streams only).
     BodyEdit limit_place;
-    /// The same for include_usage; no place (not a chat stream): nothing.
     std::optional<BodyEdit> usage_place;
 };
 

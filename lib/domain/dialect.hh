@@ -35,7 +35,7 @@ Route route_of(std::string_view method, std::string_view path);
 bool is_metered(Dialect dialect) noexcept;
 
 /// The company whose shape requests, errors and keys have: "anthropic", "openai",
-/// "gemini", or "" for Dialect::Other and where the path alone does not tell (Models).
+/// "gemini", or "" where the dialect alone does not tell (CountTokens, Models, Other).
 std::string_view family_of(Dialect dialect) noexcept;
 
 /// For metrics and records: "anthropic-messages", "openai-chat", ...

@@ -44,8 +44,9 @@ struct ModelFacts
 ///
 /// Prices are dollars per million tokens with at most six decimals. What is left out:
 /// cached is input, cache_write is input, cache_write_long is cache_write; in "above",
-/// the price below. The longest name that the asked-for one starts with is taken, so that
-/// "claude-sonnet-4" is also the price of "claude-sonnet-4-20250514".
+/// the price below. The longest name that the asked-for one starts with is taken, if that
+/// goes on with '-', ':' or '@': "claude-sonnet-4" is also the price of
+/// "claude-sonnet-4-20250514", "gpt-5" is not that of "gpt-5.9".
 class PriceList
 {
 public:
