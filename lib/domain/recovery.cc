@@ -1,5 +1,6 @@
 #include "domain/integrity.hh"
 
+#include "domain/attempt_result.hh"
 #include "domain/attempt_usage.hh"
 #include "domain/control.hh"
 #include "domain/lease.hh"
@@ -195,6 +196,8 @@ CleanupResult forget_dead_processes(State &state, std::string_view run_id)
     transaction.commit();
     for (const OrphanedAttempt &attempt : attempts) {
         remove_usage_files(state.paths(), attempt.lease);
+        // It stays pending: the next executor makes sure that it is on the disk.
+        write_attempt_result(state, attempt.lease.attempt_id);
     }
     return result;
 }

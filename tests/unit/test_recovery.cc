@@ -208,6 +208,18 @@ void queues_the_phase_of_a_dead_executor_again()
     CHECK_EQUAL(forget_dead_processes(run.state()).executors, 0);
 }
 
+void writes_the_result_file_of_a_lost_attempt()
+{
+    Fixture run;
+    const Lease lease = run.lease(run.add_executor(dead_process()));
+    forget_dead_processes(run.state());
+    const std::string file = join_path(
+        run.state().paths().attempt_directory("r", "a", lease.number), "result.json");
+    CHECK_EQUAL(
+        Json::parse(read_file(file, 4096), "result").get_string("status").value_or(""),
+        "INTERRUPTED");
+}
+
 // What usage the database has of the attempt, in order.
 std::string usage(Fixture &run)
 {
@@ -348,6 +360,7 @@ int main()
         TEST(leaves_the_living_alone),
         TEST(forgets_connections_of_reused_pids_and_earlier_boots),
         TEST(queues_the_phase_of_a_dead_executor_again),
+        TEST(writes_the_result_file_of_a_lost_attempt),
         TEST(counts_the_usage_that_a_dead_executor_had_not_recorded),
         TEST(counts_left_usage_once_even_if_its_files_outlast_the_recovery),
         TEST(leaves_the_run_executing_while_another_executor_lives),
