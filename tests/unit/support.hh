@@ -60,6 +60,8 @@ class ManualClock final : public ap::Clock
 public:
     ap::UnixMs now() const override { return now_; }
     std::chrono::milliseconds monotonic() const override { return monotonic_; }
+    /// The calendar alone jumps.
+    void set(ap::UnixMs now) { now_ = now; }
     void advance(std::chrono::milliseconds by)
     {
         now_ += by.count();
