@@ -51,6 +51,19 @@ std::vector<int64_t> attempts_without_result(Sqlite &database, std::string_view 
     return attempts;
 }
 
+std::vector<int64_t> attempts_without_result(Sqlite &database, int64_t executor_id)
+{
+    Statement query =
+        database.prepare("SELECT attempt_id FROM attempts WHERE executor_id = ?1 "
+                         "AND result_pending = 1 AND ended_at IS NOT NULL");
+    query.bind_all(executor_id);
+    std::vector<int64_t> attempts;
+    while (query.step()) {
+        attempts.push_back(query.integer(0));
+    }
+    return attempts;
+}
+
 void mark_result_written(Sqlite &database, int64_t attempt_id)
 {
     database.prepare("UPDATE attempts SET result_pending = 0 WHERE attempt_id = ?1")

@@ -15,6 +15,9 @@ void write_attempt_result(State &state, int64_t attempt_id);
 /// the commit and the file).
 std::vector<int64_t> attempts_without_result(Sqlite &database, std::string_view run_id);
 
+/// The same of one executor's attempts.
+std::vector<int64_t> attempts_without_result(Sqlite &database, int64_t executor_id);
+
 /// Records that the attempt's result.json is on the disk.
 void mark_result_written(Sqlite &database, int64_t attempt_id);
 

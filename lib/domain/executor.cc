@@ -43,6 +43,8 @@ ExitStatus Executor::run()
 {
     const RunStanding before = run_standing(database_, options_.run_id);
     if (before.ended()) {
+        recover();
+        settle_results();
         say({.kind = "run.ended",
              .status = before.status,
              .message = "had ended before"});
@@ -166,10 +168,8 @@ void Executor::conclude()
     if (aborting_ && !has_open_attempts(database_, options_.run_id)) {
         abort_run(database_, options_.run_id, abort_reason_, clock_);
     }
-    results_.write();
-    results_.sync();
+    settle_results();
     Transaction transaction(database_);
-    results_.mark_synced();
     database_
         .prepare("UPDATE executors SET ended_at = ?2, outcome = ?3 "
                  "WHERE executor_id = ?1")
@@ -184,6 +184,15 @@ void Executor::conclude()
         .run();
     transaction.commit();
     wake_executors(state_.paths(), options_.run_id);
+}
+
+void Executor::settle_results()
+{
+    results_.write();
+    results_.sync();
+    Transaction transaction(database_);
+    results_.mark_synced();
+    transaction.commit();
 }
 
 ExitStatus Executor::exit_status(const RunStanding &standing) const

@@ -58,6 +58,7 @@ private:
     void recover();
     void watch();
     void conclude();
+    void settle_results();
     ExitStatus exit_status(const RunStanding &standing) const;
 
     void turn();

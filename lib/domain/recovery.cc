@@ -196,8 +196,13 @@ CleanupResult forget_dead_processes(State &state, std::string_view run_id)
     transaction.commit();
     for (const OrphanedAttempt &attempt : attempts) {
         remove_usage_files(state.paths(), attempt.lease);
-        // It stays pending: the next executor makes sure that it is on the disk.
-        write_attempt_result(state, attempt.lease.attempt_id);
+    }
+    // They stay pending: the next executor makes sure that they are on the disk.
+    for (const DeadExecutor &executor : executors) {
+        for (const int64_t attempt :
+             attempts_without_result(database, executor.executor_id)) {
+            write_attempt_result(state, attempt);
+        }
     }
     return result;
 }

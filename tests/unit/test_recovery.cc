@@ -220,6 +220,20 @@ void writes_the_result_file_of_a_lost_attempt()
         "INTERRUPTED");
 }
 
+void writes_the_result_files_that_a_dead_executor_owed()
+{
+    Fixture run;
+    const Lease lease = run.lease(run.add_executor(dead_process()));
+    AttemptOutcome outcome;
+    outcome.status = AttemptStatus::Succeeded;
+    Transaction transaction(run.get());
+    finish_attempt(run.get(), lease, outcome, 0, SystemClock());
+    transaction.commit();
+    forget_dead_processes(run.state());
+    CHECK(path_exists(
+        join_path(run.state().paths().attempt_directory("r", "a", 1), "result.json")));
+}
+
 // What usage the database has of the attempt, in order.
 std::string usage(Fixture &run)
 {
@@ -361,6 +375,7 @@ int main()
         TEST(forgets_connections_of_reused_pids_and_earlier_boots),
         TEST(queues_the_phase_of_a_dead_executor_again),
         TEST(writes_the_result_file_of_a_lost_attempt),
+        TEST(writes_the_result_files_that_a_dead_executor_owed),
         TEST(counts_the_usage_that_a_dead_executor_had_not_recorded),
         TEST(counts_left_usage_once_even_if_its_files_outlast_the_recovery),
         TEST(leaves_the_run_executing_while_another_executor_lives),
