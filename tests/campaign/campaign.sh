@@ -87,7 +87,7 @@ new_run() {
         phases+="{\"id\": \"p$number\", \"command\": [\"sh\", \"$here/phase.sh\", \"$kind\"],
             \"depends_on\": $needs, \"grace\": \"300ms\", \"timeout\": \"20s\",
             \"max_attempts\": 3, \"backoff\": {\"first\": \"5ms\"}"
-        [ "$kind" != checked ] || phases+=', "check": ["sleep 0.05", "true"]'
+        [ "$kind" != checked ] || phases+=', "check": [["sleep", "0.05"], ["true"]]'
         phases+='},'
     done
     echo "{\"run_id\": \"$run\", \"phases\": [${phases%,}]}" | ap-run create - >/dev/null
