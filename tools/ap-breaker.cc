@@ -1,12 +1,11 @@
 #include "base/text.hh"
-#include "cli/table.hh"
+#include "cli/listing.hh"
 #include "cli/tool.hh"
 #include "domain/breaker.hh"
 #include "domain/breaker_config.hh"
 #include "domain/breaker_run.hh"
 #include "domain/state.hh"
 
-#include <algorithm>
 #include <cstring>
 
 namespace {
@@ -57,20 +56,10 @@ constexpr ap::ToolSpec spec = {.name = "ap-breaker",
                                .options = options,
                                .verbs = verbs};
 
-[[noreturn]] void bad_value(std::string_view option, std::string_view expected,
-                            std::string_view text)
+std::optional<int64_t> milliseconds(const ap::Arguments &arguments,
+                                    std::string_view option)
 {
-    throw ap::UsageError("--" + std::string(option) + ": expected " +
-                         std::string(expected) + ", got '" + ap::printable(text) + "'");
-}
-
-std::optional<int64_t> duration(const ap::Arguments &arguments, std::string_view option)
-{
-    const auto text = arguments.value(option);
-    const auto length = text ? ap::parse_duration(*text) : std::nullopt;
-    if (text && !length) {
-        bad_value(option, "a duration such as 90s", *text);
-    }
+    const auto length = arguments.duration(option);
     return length ? std::optional(length->count()) : std::nullopt;
 }
 
@@ -81,7 +70,9 @@ std::vector<int64_t> ignored_statuses(const ap::Arguments &arguments)
         for (const std::string_view item : ap::split(list, ',')) {
             const auto status = ap::parse_integer(item, 0, 255);
             if (!status) {
-                bad_value("ignore-status", "numbers up to 255 separated by commas", list);
+                throw ap::UsageError("--ignore-status: expected numbers up to 255 "
+                                     "separated by commas, got '" +
+                                     ap::printable(list) + "'");
             }
             statuses.push_back(*status);
         }
@@ -96,19 +87,16 @@ std::string instant(const std::optional<ap::UnixMs> &at)
 
 void list(const ap::Arguments &arguments, ap::Breakers &breakers)
 {
-    ap::Table table({"BREAKER", "STATE", "FAILURES", "PROBES", "RETRY AT", "REASON"});
+    ap::Listing listing(arguments.has("json"),
+                        {"BREAKER", "STATE", "FAILURES", "PROBES", "RETRY AT", "REASON"});
     for (const ap::Breaker &breaker : breakers.list()) {
-        if (arguments.has("json")) {
-            ap::print(ap::breaker_to_json(breaker).dump() + "\n");
-        }
-        table.add({breaker.name, std::string(ap::breaker_state_name(breaker.state)),
-                   std::to_string(breaker.failure_count), std::to_string(breaker.probes),
-                   instant(breaker.retry_at),
-                   ap::printable(breaker.reason.value_or("-"), 60)});
+        listing.add(ap::breaker_to_json(breaker).dump(),
+                    {breaker.name, std::string(ap::breaker_state_name(breaker.state)),
+                     std::to_string(breaker.failure_count),
+                     std::to_string(breaker.probes), instant(breaker.retry_at),
+                     ap::printable(breaker.reason.value_or("-"), 60)});
     }
-    if (!arguments.has("json")) {
-        ap::print(table.text());
-    }
+    listing.finish();
 }
 
 void show(const ap::Arguments &arguments, const ap::Breaker &breaker)
@@ -117,15 +105,14 @@ void show(const ap::Arguments &arguments, const ap::Breaker &breaker)
         ap::print(ap::breaker_to_json(breaker).dump() + "\n");
         return;
     }
-    ap::print("breaker " + breaker.name + ": " +
-              std::string(ap::breaker_state_name(breaker.state)) +
-              (breaker.reason ? " (" + ap::printable(*breaker.reason) + ")" : "") +
-              "\nfailures in a row: " + std::to_string(breaker.failure_count) +
-              "\nsuccessful probes: " + std::to_string(breaker.success_count) +
-              "\nprobes under way: " + std::to_string(breaker.probes) +
-              "\nopened at: " + instant(breaker.opened_at) +
-              "\nretry at: " + instant(breaker.retry_at) + "\n\n");
-    ap::Table table({"SETTING", "VALUE"});
+    ap::Table table({"BREAKER", breaker.name});
+    table.add({"state", std::string(ap::breaker_state_name(breaker.state))});
+    table.add({"reason", ap::printable(breaker.reason.value_or("-"))});
+    table.add({"failures in a row", std::to_string(breaker.failure_count)});
+    table.add({"successful probes", std::to_string(breaker.success_count)});
+    table.add({"probes under way", std::to_string(breaker.probes)});
+    table.add({"opened at", instant(breaker.opened_at)});
+    table.add({"retry at", instant(breaker.retry_at)});
     for (const ap::BreakerField &field : ap::breaker_fields()) {
         table.add(
             {std::string(field.setting), ap::breaker_field_text(breaker.config, field)});
@@ -133,30 +120,17 @@ void show(const ap::Arguments &arguments, const ap::Breaker &breaker)
     ap::print(table.text());
 }
 
-[[noreturn]] void refuse(const std::string &name, const ap::BreakerPermit &permit)
-{
-    std::string when = "it is held open until it is closed or reset";
-    if (permit.retry_at) {
-        const ap::UnixMs wait = *permit.retry_at - ap::SystemClock().now();
-        when = "try again in " +
-               ap::format_duration(
-                   std::chrono::milliseconds(std::max<ap::UnixMs>(wait, 0))) +
-               " (" + ap::format_local(*permit.retry_at) + ")";
-    }
-    throw ap::Error(ExitStatus::BreakerOpen, "breaker '" + name + "' is open; " + when);
-}
-
 ExitStatus run(const ap::Arguments &arguments, const ap::StatePaths &paths)
 {
     const auto &operands = arguments.operands();
     const ap::GuardedCommand command = {.breaker = operands[0],
                                         .argv = {operands.begin() + 1, operands.end()},
-                                        .slow_ms = duration(arguments, "slow-after"),
+                                        .slow_ms = milliseconds(arguments, "slow-after"),
                                         .ignored_statuses = ignored_statuses(arguments)};
     const ap::GuardedResult result =
         ap::run_guarded(paths, spec.name, command, ap::SystemClock());
     if (!result.permit.allowed) {
-        refuse(command.breaker, result.permit);
+        throw ap::breaker_refusal(command.breaker, result.permit, ap::SystemClock());
     }
     if (!result.report_error.empty()) {
         ap::warn("breaker '" + command.breaker +
@@ -175,7 +149,7 @@ void allow(const std::string &name, ap::Breakers &breakers)
     // The caller's probe must outlive this process.
     const ap::BreakerPermit permit = breakers.allow(name, ap::ProbeHolder::Nobody);
     if (!permit.allowed) {
-        refuse(name, permit);
+        throw ap::breaker_refusal(name, permit, ap::SystemClock());
     }
     if (permit.probe_id) {
         ap::print(std::to_string(*permit.probe_id) + "\n");
@@ -186,12 +160,12 @@ void report(const ap::Arguments &arguments, const std::string &name,
             ap::Breakers &breakers)
 {
     const std::string reason = arguments.value("reason").value_or("");
-    breakers.report(name,
-                    {.failed = arguments.verb() == "failure",
-                     .reason = reason,
-                     .duration_ms = duration(arguments, "duration").value_or(0),
-                     .probe_id = arguments.integer("probe", 1, INT64_MAX),
-                     .retry_after_ms = duration(arguments, "retry-after").value_or(0)});
+    breakers.report(
+        name, {.failed = arguments.verb() == "failure",
+               .reason = reason,
+               .duration_ms = milliseconds(arguments, "duration").value_or(0),
+               .probe_id = arguments.integer("probe", 1, INT64_MAX),
+               .retry_after_ms = milliseconds(arguments, "retry-after").value_or(0)});
 }
 
 void set(const ap::Arguments &arguments, const std::string &name, ap::Breakers &breakers)
@@ -199,13 +173,10 @@ void set(const ap::Arguments &arguments, const std::string &name, ap::Breakers &
     ap::BreakerConfig config = breakers.config(name);
     bool changed = false;
     for (const ap::BreakerField &field : ap::breaker_fields()) {
-        const auto text = arguments.value(field.setting);
-        if (text && !ap::read_breaker_field(config, field, *text)) {
-            bad_value(field.setting,
-                      field.name.ends_with("_ms") ? "a duration such as 90s" : "a number",
-                      *text);
+        if (const auto text = arguments.value(field.setting)) {
+            ap::set_breaker_field(config, field, *text);
+            changed = true;
         }
-        changed = changed || text;
     }
     if (!changed) {
         throw ap::UsageError("set: nothing to set");
@@ -224,10 +195,25 @@ void reset(const ap::Arguments &arguments, const std::string &name,
     }
 }
 
+// The verbs that put a breaker into a state whatever its calls came to.
+void force(const ap::Arguments &arguments, const std::string &name,
+           ap::Breakers &breakers)
+{
+    if (arguments.verb() == "open") {
+        breakers.force_open(name, arguments.value("reason").value_or("opened by hand"));
+    } else if (arguments.verb() == "close") {
+        breakers.close(name);
+    } else if (arguments.verb() == "disable") {
+        breakers.disable(name);
+    } else {
+        reset(arguments, name, breakers);
+    }
+}
+
 ExitStatus manage(const ap::Arguments &arguments)
 {
     const std::string_view verb = arguments.verb();
-    const std::string name = arguments.operands().empty() ? "" : arguments.operands()[0];
+    const std::string name = arguments.operand(0);
     if (!arguments.operands().empty() && !ap::is_identifier(name)) {
         throw ap::UsageError("'" + ap::printable(name) + "' cannot name a breaker");
     }
@@ -248,18 +234,12 @@ ExitStatus manage(const ap::Arguments &arguments)
         show(arguments, breakers.show(name));
     } else if (verb == "allow") {
         allow(name, breakers);
-    } else if (verb == "open") {
-        breakers.force_open(name, arguments.value("reason").value_or("opened by hand"));
-    } else if (verb == "close") {
-        breakers.close(name);
-    } else if (verb == "disable") {
-        breakers.disable(name);
-    } else if (verb == "reset") {
-        reset(arguments, name, breakers);
+    } else if (verb == "success" || verb == "failure") {
+        report(arguments, name, breakers);
     } else if (verb == "set") {
         set(arguments, name, breakers);
     } else {
-        report(arguments, name, breakers);
+        force(arguments, name, breakers);
     }
     return ExitStatus::Done;
 }

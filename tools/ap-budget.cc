@@ -1,16 +1,12 @@
 #include "base/text.hh"
-#include "cli/table.hh"
+#include "cli/listing.hh"
 #include "cli/tool.hh"
-#include "domain/budget.hh"
+#include "domain/budget_report.hh"
 #include "domain/control.hh"
-#include "domain/lease.hh"
-#include "domain/state.hh"
 #include "sys/path.hh"
 
-#include <cmath>
 #include <cstdio>
 #include <cstdlib>
-#include <thread>
 
 namespace {
 
@@ -47,29 +43,27 @@ constexpr ap::ToolSpec spec = {.name = "ap-budget",
                                .verbs = verbs};
 
 constexpr size_t largest_report = 64 << 20;
+constexpr auto default_interval = std::chrono::seconds(1);
 
-std::string operand(const ap::Arguments &arguments, size_t index, const char *variable)
+std::string operand_or_variable(const ap::Arguments &arguments, size_t index,
+                                const char *variable)
 {
-    if (index < arguments.operands().size()) {
-        return arguments.operands()[index];
-    }
-    const char *value = variable == nullptr ? nullptr : std::getenv(variable);
-    return value == nullptr ? "" : value;
+    const char *value = std::getenv(variable);
+    return index < arguments.operands().size() || value == nullptr
+               ? arguments.operand(index)
+               : value;
 }
 
 std::optional<int64_t> microusd(const ap::Arguments &arguments)
 {
     const auto text = arguments.value("cost-usd");
-    if (!text) {
-        return std::nullopt;
-    }
-    const auto dollars = ap::parse_decimal(*text);
-    if (!dollars || *dollars > 1e6) {
+    const auto amount = text ? ap::parse_usd(*text) : std::nullopt;
+    if (text && !amount) {
         throw ap::UsageError(
             "--cost-usd: expected a number of dollars up to 1000000, got '" +
             ap::printable(*text) + "'");
     }
-    return std::llround(*dollars * 1e6);
+    return amount;
 }
 
 ap::Usage usage_of_options(const ap::Arguments &arguments)
@@ -88,26 +82,15 @@ ap::Usage usage_of_options(const ap::Arguments &arguments)
 }
 
 // The records of a whole input, each read before the first is recorded.
-std::vector<ap::Usage> usage_of_lines(const std::string &path)
+std::vector<ap::Usage> usage_of_file(const std::string &path)
 {
     const std::string text = ap::read_file(path, largest_report);
-    const std::string source = path == "-" ? "standard input" : path;
-    std::vector<ap::Usage> records;
-    int number = 0;
-    for (const std::string_view line : ap::split(text, '\n')) {
-        number++;
-        if (ap::trim(line).empty()) {
-            continue;
-        }
-        try {
-            records.push_back(ap::usage_from_json(ap::Json::parse(line, "JSON")));
-        } catch (const ap::Error &error) {
-            throw ap::Error(error.status(), source + ": line " + std::to_string(number) +
-                                                ": " + error.what() +
-                                                "; nothing was recorded");
-        }
+    try {
+        return ap::usage_from_lines(text, path == "-" ? "standard input" : path);
+    } catch (const ap::Error &error) {
+        throw ap::Error(error.status(),
+                        std::string(error.what()) + "; nothing was recorded");
     }
-    return records;
 }
 
 std::string percent(const ap::Budget &budget)
@@ -117,48 +100,33 @@ std::string percent(const ap::Budget &budget)
                : std::to_string(budget.tokens_used * 100 / budget.token_cap) + "%";
 }
 
-std::string dollars(int64_t amount)
-{
-    std::string text = std::to_string(amount % 1'000'000);
-    text.insert(0, 6 - text.size(), '0');
-    return "$" + std::to_string(amount / 1'000'000) + "." + text.substr(0, 4);
-}
-
-void print_budgets(const ap::Arguments &arguments, const std::vector<ap::Budget> &budgets)
-{
-    ap::Table table({"BUDGET", "CAP", "USED", "RESERVED", "LEFT", "USE", "COST"});
-    for (const ap::Budget &budget : budgets) {
-        if (arguments.has("json")) {
-            ap::print(ap::budget_to_json(budget).dump() + "\n");
-            continue;
-        }
-        table.add({budget.phase_id.empty() ? budget.run_id : "  " + budget.phase_id,
-                   std::to_string(budget.token_cap), std::to_string(budget.tokens_used),
-                   std::to_string(budget.tokens_reserved),
-                   std::to_string(budget.tokens_left()), percent(budget),
-                   dollars(budget.cost_used_microusd)});
-    }
-    if (!arguments.has("json")) {
-        ap::print(table.text());
-    }
-}
-
 ExitStatus show(const ap::Arguments &arguments, ap::Sqlite &database)
 {
-    const std::string phase = operand(arguments, 1, nullptr);
-    const std::string &run = arguments.operands()[0];
-    print_budgets(arguments, phase.empty()
-                                 ? ap::list_budgets(database, run)
-                                 : std::vector{ap::show_budget(database, run, phase)});
+    const std::string run = arguments.operand(0);
+    const std::string phase = arguments.operand(1);
+    ap::Listing listing(arguments.has("json"),
+                        {"BUDGET", "CAP", "USED", "RESERVED", "LEFT", "USE", "COST"});
+    for (const ap::Budget &budget :
+         phase.empty() ? ap::list_budgets(database, run)
+                       : std::vector{ap::show_budget(database, run, phase)}) {
+        listing.add(ap::budget_to_json(budget).dump(),
+                    {budget.phase_id.empty() ? run : "  " + budget.phase_id,
+                     std::to_string(budget.token_cap), std::to_string(budget.tokens_used),
+                     std::to_string(budget.tokens_reserved),
+                     std::to_string(budget.tokens_left()), percent(budget),
+                     ap::format_usd(budget.cost_used_microusd)});
+    }
+    listing.finish();
     return ExitStatus::Done;
 }
 
 ExitStatus report(const ap::Arguments &arguments, ap::State &state)
 {
-    const std::string run = operand(arguments, 0, "AUTOPACK_RUN_ID");
-    const std::string phase = arguments.operands().size() == 1
-                                  ? ""
-                                  : operand(arguments, 1, "AUTOPACK_PHASE_ID");
+    const std::string run = operand_or_variable(arguments, 0, "AUTOPACK_RUN_ID");
+    const std::string phase =
+        arguments.operands().size() == 1
+            ? ""
+            : operand_or_variable(arguments, 1, "AUTOPACK_PHASE_ID");
     if (run.empty()) {
         throw ap::UsageError("no run: give RUN or set AUTOPACK_RUN_ID");
     }
@@ -166,19 +134,10 @@ ExitStatus report(const ap::Arguments &arguments, ap::State &state)
         arguments.has("prompt-tokens") || arguments.has("completion-tokens");
     const std::vector<ap::Usage> records =
         from_options ? std::vector{usage_of_options(arguments)}
-                     : usage_of_lines(arguments.value("file").value_or("-"));
-    ap::Sqlite &database = state.database();
-    const ap::SystemClock clock;
-    ap::Transaction transaction(database);
-    for (const ap::Usage &usage : records) {
-        ap::record_usage(database, {run, phase, std::nullopt, "report", std::nullopt},
-                         usage, clock);
-    }
-    const bool exceeded = ap::show_budget(database, run, "").exceeded() ||
-                          ap::show_budget(database, run, phase).exceeded();
-    transaction.commit();
-    ap::wake_executors(state.paths(), run);
-    return exceeded ? ExitStatus::BudgetExhausted : ExitStatus::Done;
+                     : usage_of_file(arguments.value("file").value_or("-"));
+    return ap::report_usage(state, run, phase, records, ap::SystemClock())
+               ? ExitStatus::BudgetExhausted
+               : ExitStatus::Done;
 }
 
 ExitStatus set(const ap::Arguments &arguments, ap::State &state)
@@ -190,8 +149,8 @@ ExitStatus set(const ap::Arguments &arguments, ap::State &state)
     if (!change.token_cap && !change.cost_cap_microusd) {
         throw ap::UsageError("set: --tokens or --cost-usd is needed");
     }
-    const std::string &run = arguments.operands()[0];
-    ap::set_budget(state.database(), run, operand(arguments, 1, nullptr), change);
+    const std::string run = arguments.operand(0);
+    ap::set_budget(state.database(), run, arguments.operand(1), change);
     ap::wake_executors(state.paths(), run);
     return ExitStatus::Done;
 }
@@ -199,8 +158,8 @@ ExitStatus set(const ap::Arguments &arguments, ap::State &state)
 ExitStatus reserve(const ap::Arguments &arguments, ap::Sqlite &database)
 {
     ap::ReservationRequest request;
-    request.run_id = arguments.operands()[0];
-    request.phase_id = operand(arguments, 1, nullptr);
+    request.run_id = arguments.operand(0);
+    request.phase_id = arguments.operand(1);
     request.tokens = arguments.integer("tokens", 0, ap::largest_amount).value_or(0);
     request.cost_microusd = microusd(arguments).value_or(0);
     request.purpose = arguments.value("purpose").value_or("");
@@ -216,10 +175,10 @@ ExitStatus reserve(const ap::Arguments &arguments, ap::Sqlite &database)
 
 ExitStatus settle(const ap::Arguments &arguments, ap::Sqlite &database)
 {
-    const auto id = ap::parse_integer(arguments.operands()[0], 1, INT64_MAX);
+    const auto id = ap::parse_integer(arguments.operand(0), 1, INT64_MAX);
     if (!id) {
         throw ap::UsageError("settle: expected the number of a reservation, got '" +
-                             ap::printable(arguments.operands()[0]) + "'");
+                             ap::printable(arguments.operand(0)) + "'");
     }
     if (!arguments.has("release") && !arguments.has("prompt-tokens") &&
         !arguments.has("completion-tokens")) {
@@ -231,32 +190,23 @@ ExitStatus settle(const ap::Arguments &arguments, ap::Sqlite &database)
 
 ExitStatus watch(const ap::Arguments &arguments, ap::Sqlite &database)
 {
-    const auto interval = ap::parse_duration(arguments.value("interval").value_or("1s"));
-    if (!interval || interval->count() == 0) {
-        throw ap::UsageError("--interval: expected a duration such as 500ms, got '" +
-                             ap::printable(*arguments.value("interval")) + "'");
+    const auto interval = arguments.duration("interval").value_or(default_interval);
+    if (interval.count() == 0) {
+        throw ap::UsageError("--interval: expected more than 0");
     }
-    const std::string &run = arguments.operands()[0];
-    std::string before;
-    while (true) {
-        const bool ended = ap::run_standing(database, run).ended();
-        const ap::Budget budget = ap::show_budget(database, run, "");
-        const std::string now =
-            arguments.has("json")
-                ? ap::budget_to_json(budget).dump()
-                : std::to_string(budget.tokens_used) + " of " +
-                      std::to_string(budget.token_cap) + " tokens used, " +
-                      std::to_string(budget.tokens_reserved) + " reserved, " +
-                      dollars(budget.cost_used_microusd);
-        if (std::exchange(before, now) != now) {
-            ap::print(now + "\n");
-            static_cast<void>(std::fflush(stdout));
-        }
-        if (ended) {
-            return budget.exceeded() ? ExitStatus::BudgetExhausted : ExitStatus::Done;
-        }
-        std::this_thread::sleep_for(*interval);
-    }
+    const auto print_budget = [&](const ap::Budget &budget) {
+        ap::print(arguments.has("json")
+                      ? ap::budget_to_json(budget).dump() + "\n"
+                      : std::to_string(budget.tokens_used) + " of " +
+                            std::to_string(budget.token_cap) + " tokens used, " +
+                            std::to_string(budget.tokens_reserved) + " reserved, " +
+                            ap::format_usd(budget.cost_used_microusd) + "\n");
+        static_cast<void>(std::fflush(stdout));
+    };
+    return ap::watch_budget(database, arguments.operand(0), interval, print_budget)
+                   .exceeded()
+               ? ExitStatus::BudgetExhausted
+               : ExitStatus::Done;
 }
 
 ExitStatus manage(const ap::Arguments &arguments)
@@ -266,20 +216,13 @@ ExitStatus manage(const ap::Arguments &arguments)
     ap::State state(ap::state_paths(arguments.value("db")),
                     reads ? ap::State::Access::Read : ap::State::Access::Write,
                     spec.name);
-    if (verb == "show") {
-        return show(arguments, state.database());
-    }
-    if (verb == "report") {
-        return report(arguments, state);
-    }
-    if (verb == "set") {
-        return set(arguments, state);
-    }
-    if (verb == "reserve") {
-        return reserve(arguments, state.database());
-    }
-    return verb == "settle" ? settle(arguments, state.database())
-                            : watch(arguments, state.database());
+    ap::Sqlite &database = state.database();
+    return verb == "show"      ? show(arguments, database)
+           : verb == "report"  ? report(arguments, state)
+           : verb == "set"     ? set(arguments, state)
+           : verb == "reserve" ? reserve(arguments, database)
+           : verb == "settle"  ? settle(arguments, database)
+                               : watch(arguments, database);
 }
 
 } // namespace

@@ -1,20 +1,16 @@
 #include "base/text.hh"
-#include "cli/table.hh"
+#include "cli/listing.hh"
 #include "cli/tool.hh"
-#include "domain/budget.hh"
-#include "domain/control.hh"
-#include "domain/integrity.hh"
-#include "domain/lease.hh"
+#include "domain/control_request.hh"
 #include "domain/run.hh"
-#include "sys/fifo.hh"
-
-#include <chrono>
-#include <thread>
 
 namespace {
 
 using ap::ExitStatus;
 using namespace std::chrono_literals;
+
+constexpr auto default_wait = 5s;
+constexpr int64_t most_runs = 1000;
 
 constexpr ap::Option options[] = {
     {'w', "wait", "D", "how long to wait for the executor's answer (default 5s)"},
@@ -36,155 +32,79 @@ constexpr ap::ToolSpec spec = {.name = "ap-ctl",
                                .options = options,
                                .verbs = verbs};
 
-void print_outcome(const ap::Arguments &arguments, std::string_view outcome)
+ExitStatus control(const ap::Arguments &arguments, ap::State &state)
 {
+    const ap::ControlRequest request = {
+        .run_id = arguments.operand(0),
+        .verb = *ap::control_verb_of(arguments.verb()),
+        .phase_id = arguments.operand(1),
+        .wait = arguments.duration("wait").value_or(default_wait)};
+    const std::string outcome = ap::request_control(state, request, ap::SystemClock());
     if (arguments.has("json")) {
         ap::print(ap::Json::object()
-                      .set("run_id", arguments.operands()[0])
+                      .set("run_id", request.run_id)
                       .set("verb", arguments.verb())
                       .set("outcome", outcome)
                       .dump() +
                   "\n");
     }
-}
-
-void wake(ap::State &state, const std::string &run_id)
-{
-    try {
-        ap::write_fifo_line(ap::control_fifo_path(state.paths(), run_id), "wake");
-    } catch (const ap::Error &error) {
-        // Nobody reads it yet, or its reader is stuck; the wake file may still reach it.
-        ap::wake_executors(state.paths(), run_id);
-        if (error.status() != ExitStatus::Unavailable) {
-            throw;
-        }
-    }
-}
-
-ExitStatus wait_until_applied(const ap::Arguments &arguments, ap::State &state,
-                              int64_t control_id)
-{
-    const auto wait = ap::parse_duration(arguments.value("wait").value_or("5s"));
-    if (!wait) {
-        throw ap::UsageError("--wait: expected a duration such as 5s, got '" +
-                             ap::printable(*arguments.value("wait")) + "'");
-    }
-    const auto deadline = std::chrono::steady_clock::now() + *wait;
-    while (true) {
-        const ap::Control control = ap::show_control(state.database(), control_id);
-        if (control.applied_at) {
-            print_outcome(arguments, control.outcome.value_or(""));
-            return ExitStatus::Done;
-        }
-        if (wait->count() == 0) {
-            return ExitStatus::Done;
-        }
-        if (std::chrono::steady_clock::now() >= deadline) {
-            throw ap::Error(ExitStatus::TryAgain,
-                            "the request is recorded, but no executor has answered in " +
-                                ap::format_duration(*wait));
-        }
-        std::this_thread::sleep_for(5ms);
-    }
-}
-
-// Nobody executes the run: what can be done without an executor is done here.
-ExitStatus control_idle_run(const ap::Arguments &arguments, ap::State &state,
-                            ap::ControlVerb verb)
-{
-    const std::string &run_id = arguments.operands()[0];
-    const ap::SystemClock clock;
-    if (verb == ap::ControlVerb::Stop) {
-        throw ap::Error(ExitStatus::Unavailable,
-                        "no executor is running '" + run_id + "'");
-    }
-    const std::string phase =
-        arguments.operands().size() > 1 ? arguments.operands()[1] : std::string();
-    const int64_t id =
-        ap::submit_control(state.database(), run_id, verb, phase, "ap-ctl", clock);
-    ap::forget_dead_processes(state, run_id);
-    if (verb == ap::ControlVerb::Abort) {
-        ap::abort_run(state.database(), run_id, "aborted on request", clock);
-        ap::apply_control(state.database(), id, "aborted; nothing was executing", clock);
-    }
-    print_outcome(arguments,
-                  ap::show_control(state.database(), id).outcome.value_or("recorded"));
     return ExitStatus::Done;
 }
 
-ExitStatus control(const ap::Arguments &arguments, ap::State &state)
+// The run that was named, or all that have not ended.
+std::vector<ap::RunSummary> runs_to_show(const ap::Arguments &arguments,
+                                         ap::Sqlite &database)
 {
-    const std::string &run_id = arguments.operands()[0];
-    const ap::ControlVerb verb = *ap::control_verb_of(arguments.verb());
-    if (!ap::run_standing(state.database(), run_id).ended() &&
-        !ap::has_live_executor(state.database(), run_id)) {
-        return control_idle_run(arguments, state, verb);
+    if (!arguments.operands().empty()) {
+        return {ap::show_run(database, arguments.operand(0))};
     }
-    const std::string phase =
-        arguments.operands().size() > 1 ? arguments.operands()[1] : std::string();
-    const int64_t id = ap::submit_control(state.database(), run_id, verb, phase, "ap-ctl",
-                                          ap::SystemClock());
-    wake(state, run_id);
-    return wait_until_applied(arguments, state, id);
+    std::vector<ap::RunSummary> runs;
+    for (const std::string_view open : {"EXECUTING", "QUEUED", "STOPPED"}) {
+        const auto some = ap::list_runs(database, {std::string(open), most_runs});
+        runs.insert(runs.end(), some.begin(), some.end());
+    }
+    return runs;
 }
 
-ap::Json executors_of(ap::Sqlite &database, const std::string &run_id)
+ap::Json status_to_json(const ap::RunSummary &run,
+                        const std::vector<ap::ExecutorSummary> &executors,
+                        const std::vector<std::string> &executing)
 {
-    ap::Json list = ap::Json::array();
-    ap::Statement query = database.prepare("SELECT pid, jobs, started_at FROM executors "
-                                           "WHERE run_id = ?1 AND ended_at IS NULL");
-    query.bind_all(run_id);
-    while (query.step()) {
-        list.append(ap::Json::object()
-                        .set("pid", query.integer(0))
-                        .set("jobs", query.integer(1))
-                        .set("started_at", ap::format_rfc3339(query.integer(2))));
+    ap::Json phases = ap::Json::array();
+    for (const std::string &phase : executing) {
+        phases.append(ap::Json::string(phase));
     }
-    return list;
+    ap::Json processes = ap::Json::array();
+    for (const ap::ExecutorSummary &executor : executors) {
+        processes.append(ap::Json::object()
+                             .set("pid", executor.pid)
+                             .set("jobs", executor.jobs)
+                             .set("started_at", ap::format_rfc3339(executor.started_at)));
+    }
+    return ap::run_to_json(run).set("executors", processes).set("executing", phases);
 }
 
 ExitStatus status(const ap::Arguments &arguments, ap::Sqlite &database)
 {
-    std::vector<ap::RunSummary> runs;
-    if (!arguments.operands().empty()) {
-        runs.push_back(ap::show_run(database, arguments.operands()[0]));
-    } else {
-        for (const std::string_view open : {"EXECUTING", "QUEUED", "STOPPED"}) {
-            const auto some = ap::list_runs(database, {std::string(open), 1000});
-            runs.insert(runs.end(), some.begin(), some.end());
-        }
-    }
-    ap::Table table(
-        {"RUN", "STATUS", "EXECUTORS", "PHASES", "EXECUTING", "TOKENS", "CAP"});
-    for (const ap::RunSummary &run : runs) {
+    ap::Listing listing(arguments.has("json"), {"RUN", "STATUS", "EXECUTORS", "PHASES",
+                                                "EXECUTING", "TOKENS", "CAP"});
+    for (const ap::RunSummary &run : runs_to_show(arguments, database)) {
         std::vector<std::string> executing;
         for (const ap::PhaseSummary &phase : ap::list_phases(database, run.run_id)) {
             if (phase.status == "EXECUTING" || phase.status == "CI_RUNNING") {
                 executing.push_back(phase.phase_id);
             }
         }
-        const ap::Json executors = executors_of(database, run.run_id);
-        if (arguments.has("json")) {
-            ap::Json phases = ap::Json::array();
-            for (const std::string &phase : executing) {
-                phases.append(ap::Json::string(phase));
-            }
-            ap::print(ap::run_to_json(run)
-                          .set("executors", executors)
-                          .set("executing", phases)
-                          .dump() +
-                      "\n");
-            continue;
-        }
-        table.add({run.run_id, run.status + (run.paused ? " (paused)" : ""),
-                   std::to_string(executors.size()),
-                   std::to_string(run.phases_complete) + "/" + std::to_string(run.phases),
-                   executing.empty() ? "-" : ap::join(executing, " "),
-                   ap::format_count(run.tokens_used), ap::format_count(run.token_cap)});
+        const auto executors = ap::list_executors(database, run.run_id);
+        listing.add(
+            status_to_json(run, executors, executing).dump(),
+            {run.run_id, run.status + (run.paused ? " (paused)" : ""),
+             std::to_string(executors.size()),
+             std::to_string(run.phases_complete) + "/" + std::to_string(run.phases),
+             executing.empty() ? "-" : ap::join(executing, " "),
+             ap::format_count(run.tokens_used), ap::format_count(run.token_cap)});
     }
-    if (!arguments.has("json")) {
-        ap::print(table.text());
-    }
+    listing.finish();
     return ExitStatus::Done;
 }
 

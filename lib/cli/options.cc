@@ -243,6 +243,11 @@ void Arguments::check_operands(const ToolSpec &spec) const
     check_count(operands_, verb.least, verb.most);
 }
 
+std::string Arguments::operand(size_t index) const
+{
+    return index < operands_.size() ? operands_[index] : std::string();
+}
+
 bool Arguments::has(std::string_view option) const
 {
     return std::any_of(given_.begin(), given_.end(),
@@ -282,6 +287,19 @@ std::optional<int64_t> Arguments::integer(std::string_view option, int64_t low,
                          printable(*text) + "'");
     }
     return number;
+}
+
+std::optional<std::chrono::milliseconds>
+Arguments::duration(std::string_view option) const
+{
+    const auto text = value(option);
+    const auto length = text ? parse_duration(*text) : std::nullopt;
+    if (text && !length) {
+        throw UsageError("--" + std::string(option) +
+                         ": expected a duration such as 90s, got '" + printable(*text) +
+                         "'");
+    }
+    return length;
 }
 
 std::string help_text(const ToolSpec &spec)

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -56,6 +57,9 @@ public:
     std::string_view verb() const noexcept { return verb_; }
     const std::vector<std::string> &operands() const noexcept { return operands_; }
 
+    /// The operand at `index`, from 0; empty if there is none.
+    std::string operand(size_t index) const;
+
     bool has(std::string_view option) const;
 
     /// The option's last value; nothing if it was not given.
@@ -67,6 +71,9 @@ public:
     /// Its value as a whole number within [low, high]; UsageError otherwise.
     std::optional<int64_t> integer(std::string_view option, int64_t low,
                                    int64_t high) const;
+
+    /// Its value as a length of time such as "90s"; UsageError otherwise.
+    std::optional<std::chrono::milliseconds> duration(std::string_view option) const;
 
 private:
     struct Given

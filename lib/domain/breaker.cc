@@ -220,4 +220,17 @@ Json breaker_to_json(const Breaker &breaker)
     return json;
 }
 
+Error breaker_refusal(std::string_view name, const BreakerPermit &permit,
+                      const Clock &clock)
+{
+    std::string when = "it is held open until it is closed or reset";
+    if (permit.retry_at) {
+        const UnixMs wait = std::max<UnixMs>(*permit.retry_at - clock.now(), 0);
+        when = "try again in " + format_duration(std::chrono::milliseconds(wait)) + " (" +
+               format_local(*permit.retry_at) + ")";
+    }
+    return {ExitStatus::BreakerOpen,
+            "breaker '" + std::string(name) + "' is open; " + when};
+}
+
 } // namespace ap

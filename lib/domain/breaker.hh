@@ -147,4 +147,9 @@ private:
 
 Json breaker_to_json(const Breaker &breaker);
 
+/// The Error(BreakerOpen) for a call that was not allowed: which breaker is open, and
+/// when to ask again.
+Error breaker_refusal(std::string_view name, const BreakerPermit &permit,
+                      const Clock &clock);
+
 } // namespace ap

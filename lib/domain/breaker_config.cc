@@ -55,22 +55,24 @@ std::span<const BreakerField> breaker_fields()
     return fields;
 }
 
-bool read_breaker_field(BreakerConfig &config, const BreakerField &field,
-                        std::string_view text)
+void set_breaker_field(BreakerConfig &config, const BreakerField &field,
+                       std::string_view text)
 {
+    const auto require = [&](const auto &value, std::string_view expected) {
+        if (!value) {
+            throw UsageError("--" + std::string(field.setting) + ": expected " +
+                             std::string(expected) + ", got '" + printable(text) + "'");
+        }
+        return *value;
+    };
     if (field.real != nullptr) {
-        const auto number = parse_decimal(text);
-        config.*field.real = number.value_or(config.*field.real);
-        return number.has_value();
+        config.*field.real = require(parse_decimal(text), "a number");
+    } else if (is_time(field)) {
+        config.*field.integer =
+            require(parse_duration(text), "a duration such as 90s").count();
+    } else {
+        config.*field.integer = require(parse_integer(text, 0, INT64_MAX), "a number");
     }
-    if (is_time(field)) {
-        const auto length = parse_duration(text);
-        config.*field.integer = length ? length->count() : config.*field.integer;
-        return length.has_value();
-    }
-    const auto number = parse_integer(text, 0, INT64_MAX);
-    config.*field.integer = number.value_or(config.*field.integer);
-    return number.has_value();
 }
 
 std::string breaker_field_text(const BreakerConfig &config, const BreakerField &field)

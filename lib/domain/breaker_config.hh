@@ -25,9 +25,9 @@ struct BreakerField
 std::span<const BreakerField> breaker_fields();
 
 /// Sets a field from what a person wrote (a duration, decimal or whole number) without
-/// looking at its range; false, and nothing set, if it is not of that form.
-bool read_breaker_field(BreakerConfig &config, const BreakerField &field,
-                        std::string_view text);
+/// looking at its range. UsageError naming the option if it is not of that form.
+void set_breaker_field(BreakerConfig &config, const BreakerField &field,
+                       std::string_view text);
 
 /// A field's value for people.
 std::string breaker_field_text(const BreakerConfig &config, const BreakerField &field);

@@ -245,6 +245,19 @@ std::vector<PhaseSummary> list_phases(Sqlite &database, std::string_view run_id)
     return phases;
 }
 
+std::vector<ExecutorSummary> list_executors(Sqlite &database, std::string_view run_id)
+{
+    Statement rows = database.prepare("SELECT pid, jobs, started_at FROM executors "
+                                      "WHERE run_id = ? AND ended_at IS NULL "
+                                      "ORDER BY executor_id");
+    rows.bind(1, run_id);
+    std::vector<ExecutorSummary> executors;
+    while (rows.step()) {
+        executors.push_back({rows.integer(0), rows.integer(1), rows.integer(2)});
+    }
+    return executors;
+}
+
 Json run_to_json(const RunSummary &run)
 {
     return Json::object()

@@ -75,6 +75,17 @@ RunSummary show_run(Sqlite &database, std::string_view run_id);
 /// The run's phases in the plan's order.
 std::vector<PhaseSummary> list_phases(Sqlite &database, std::string_view run_id);
 
+/// An executor that has the run now.
+struct ExecutorSummary
+{
+    int64_t pid = 0;
+    int64_t jobs = 0;
+    UnixMs started_at = 0;
+};
+
+/// The run's executors that have not ended, the oldest first.
+std::vector<ExecutorSummary> list_executors(Sqlite &database, std::string_view run_id);
+
 Json run_to_json(const RunSummary &run);
 Json phase_to_json(const PhaseSummary &phase);
 

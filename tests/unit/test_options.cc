@@ -173,6 +173,26 @@ void whole_numbers_are_checked_against_their_bounds()
     }
 }
 
+void lengths_of_time_are_checked()
+{
+    const auto length = parse(plain, {"-j90s"}).duration("jobs");
+    CHECK(length && length->count() == 90'000);
+    CHECK(!parse(plain, {}).duration("jobs"));
+    CHECK_THROWS(parse(plain, {"-jsoon"}).duration("jobs"), UsageError,
+                 [](const UsageError &error) {
+                     CHECK_EQUAL(error.what(),
+                                 std::string_view("--jobs: expected a duration such as "
+                                                  "90s, got 'soon'"));
+                 });
+}
+
+void an_operand_that_is_not_there_is_empty()
+{
+    const Arguments arguments = parse(plain, {"one"});
+    CHECK_EQUAL(arguments.operand(0), "one");
+    CHECK_EQUAL(arguments.operand(1), "");
+}
+
 void help_fits_a_terminal_and_shows_everything()
 {
     for (const ToolSpec *spec : {&plain, &with_verbs, &wrapper}) {
@@ -209,6 +229,8 @@ int main()
         TEST(help_and_version_need_nothing_else),
         TEST(a_wrapped_command_keeps_its_options),
         TEST(whole_numbers_are_checked_against_their_bounds),
+        TEST(lengths_of_time_are_checked),
+        TEST(an_operand_that_is_not_there_is_empty),
         TEST(help_fits_a_terminal_and_shows_everything),
     };
     return cmocka_run_group_tests(tests, nullptr, nullptr);

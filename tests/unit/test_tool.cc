@@ -2,6 +2,7 @@
 #include "support.hh"
 
 #include "base/error.hh"
+#include "cli/listing.hh"
 #include "cli/tool.hh"
 
 #include <cstdlib>
@@ -75,6 +76,22 @@ void the_status_of_the_work_is_the_status_of_the_tool()
     CHECK_EQUAL(outcome.status, 82);
     CHECK_EQUAL(outcome.out, "got 2\n");
     CHECK_EQUAL(outcome.err, "");
+}
+
+ExitStatus list_two(const Arguments &arguments)
+{
+    Listing listing(arguments.operands().empty(), {"NAME", "SIZE"});
+    listing.add(R"({"name":"a"})", {"a", "1"});
+    listing.add(R"({"name":"b"})", {"b", "22"});
+    listing.finish();
+    return ExitStatus::Done;
+}
+
+void a_listing_is_json_lines_or_a_table()
+{
+    CHECK_EQUAL(run_in_child({}, list_two).out, "{\"name\":\"a\"}\n{\"name\":\"b\"}\n");
+    CHECK_EQUAL(run_in_child({"table"}, list_two).out,
+                "NAME  SIZE\na        1\nb       22\n");
 }
 
 void help_and_version_go_to_standard_output()
@@ -168,6 +185,7 @@ int main()
 {
     const CMUnitTest tests[] = {
         TEST(the_status_of_the_work_is_the_status_of_the_tool),
+        TEST(a_listing_is_json_lines_or_a_table),
         TEST(help_and_version_go_to_standard_output),
         TEST(wrong_usage_is_status_2_with_a_hint),
         TEST(an_error_is_one_line_and_its_status),
