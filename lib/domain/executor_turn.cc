@@ -92,8 +92,8 @@ void Executor::record_turn()
     for (const auto &phase : ended) {
         phase->forget_usage();
     }
-    for (ExecutorEvent &event : std::exchange(uncommitted_events_, {})) {
-        say(std::move(event));
+    for (const ExecutorEvent &event : std::exchange(uncommitted_events_, {})) {
+        say(event);
     }
 }
 

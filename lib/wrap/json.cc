@@ -13,19 +13,24 @@ namespace {
 
 constexpr size_t parse_flags = JSON_REJECT_DUPLICATES | JSON_DECODE_ANY;
 
+// How long the UTF-8 sequence is that starts with this byte; 0 if none does.
+size_t sequence_length(unsigned char lead)
+{
+    return lead < 0x80   ? 1
+           : lead < 0xc2 ? 0
+           : lead < 0xe0 ? 2
+           : lead < 0xf0 ? 3
+           : lead < 0xf5 ? 4
+                         : 0;
+}
+
 // The bytes of `text` with every malformed UTF-8 sequence replaced, because jansson
 // refuses to make a string of them and child processes print what they like.
 std::string repaired_utf8(std::string_view text)
 {
     std::string repaired;
     for (size_t i = 0; i < text.size();) {
-        const auto lead = static_cast<unsigned char>(text[i]);
-        const size_t length = lead < 0x80   ? 1
-                              : lead < 0xc2 ? 0
-                              : lead < 0xe0 ? 2
-                              : lead < 0xf0 ? 3
-                              : lead < 0xf5 ? 4
-                                            : 0;
+        const size_t length = sequence_length(static_cast<unsigned char>(text[i]));
         const std::string_view sequence = text.substr(i, length);
         const bool usable =
             length == 1 || (length > 1 && sequence.size() == length &&
