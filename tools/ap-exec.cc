@@ -2,7 +2,6 @@
 #include "cli/live_lines.hh"
 #include "cli/tool.hh"
 #include "domain/executor.hh"
-#include "wrap/json.hh"
 
 #include <cstdio>
 #include <memory>
@@ -44,7 +43,7 @@ std::string plain_line(const ap::ExecutorEvent &event)
     return event.message.empty() ? line : line + ": " + event.message;
 }
 
-class PlainObserver : public ap::ExecutorObserver
+class PlainObserver final : public ap::ExecutorObserver
 {
 public:
     explicit PlainObserver(bool quiet)
@@ -58,51 +57,68 @@ public:
             ap::warn((event.phase_id.empty() ? "" : "phase " + event.phase_id + ": ") +
                      event.message);
         } else if (!quiet_) {
-            print_line(plain_line(event));
+            ap::print(plain_line(event) + "\n");
+            static_cast<void>(std::fflush(stdout));
         }
     }
     void status(const std::string &text) override { ap::warn(text); }
-
-protected:
-    virtual void print_line(const std::string &line)
-    {
-        ap::print(line + "\n");
-        static_cast<void>(std::fflush(stdout));
-    }
 
 private:
     bool quiet_;
 };
 
-class LiveObserver final : public PlainObserver
+// A line for each attempt that has ended; below them what executes, and how far the run
+// is.
+class LiveObserver final : public ap::ExecutorObserver
 {
 public:
-    LiveObserver()
-        : PlainObserver(false)
+    void event(const ap::ExecutorEvent &event) override
     {
+        if (event.kind != "phase.started" && event.kind != "phase.checks") {
+            lines_.print_above(coloured(event, plain_line(event)));
+        }
     }
+    void status(const std::string &text) override { lines_.print_above(text); }
 
     std::optional<std::chrono::milliseconds> refresh_interval() const override
     {
         return 250ms;
     }
 
-    void refresh(const std::vector<ap::ExecutorPhaseView> &phases) override
+    void refresh(const ap::ExecutorRunView &run,
+                 const std::vector<ap::ExecutorPhaseView> &phases) override
     {
+        const auto of_cap = [](int64_t tokens, int64_t cap) {
+            return ap::format_count(tokens) + " of " + ap::format_count(cap) + " tokens";
+        };
         std::vector<std::string> lines;
-        lines.reserve(phases.size());
         for (const ap::ExecutorPhaseView &phase : phases) {
-            lines.push_back((phase.checking ? "  checking  " : "  executing ") +
-                            phase.phase_id + "  " + ap::format_duration(phase.elapsed) +
-                            "  " + ap::format_count(phase.tokens) + "/" +
-                            ap::format_count(phase.token_cap) + " tokens");
+            lines.push_back("phase " + phase.phase_id +
+                            (phase.checking ? ": checking " : ": executing ") +
+                            ap::format_duration(phase.elapsed) + ", " +
+                            of_cap(phase.tokens, phase.token_cap));
         }
+        lines.push_back(ap::progress_bar(run.phases_complete, run.phases, 24) + " " +
+                        std::to_string(run.phases_complete) + " of " +
+                        std::to_string(run.phases) + " phases, " +
+                        of_cap(run.tokens, run.token_cap));
         lines_.draw(std::move(lines));
     }
 
 private:
-    void print_line(const std::string &line) override { lines_.print_above(line); }
+    // The line with its status in green or red.
+    std::string coloured(const ap::ExecutorEvent &event, std::string line) const
+    {
+        if (const size_t at = line.find(event.status); colour_ && !event.status.empty()) {
+            line.insert(at + event.status.size(), "\x1b[m");
+            const bool well =
+                event.status == "SUCCEEDED" || event.status == "DONE_SUCCESS";
+            line.insert(at, well ? "\x1b[32m" : "\x1b[31m");
+        }
+        return line;
+    }
 
+    bool colour_ = ap::use_colour(STDOUT_FILENO);
     ap::LiveLines lines_;
 };
 
@@ -116,25 +132,8 @@ public:
 
     void event(const ap::ExecutorEvent &event) override
     {
-        ap::Json line = ap::Json::object();
-        line.set("at", ap::format_rfc3339(ap::SystemClock().now()))
-            .set("event", event.kind)
-            .set("run_id", run_id_);
-        if (!event.phase_id.empty()) {
-            line.set("phase_id", event.phase_id);
-        }
-        if (event.attempt > 0) {
-            line.set("attempt", event.attempt);
-        }
-        if (!event.status.empty()) {
-            line.set("status", event.status);
-        }
-        if (!event.message.empty()) {
-            line.set("message", event.message);
-        }
-        if (event.kind == "phase.ended" || event.kind == "phase.retry") {
-            line.set("duration_ms", event.elapsed.count()).set("tokens", event.tokens);
-        }
+        ap::Json line =
+            ap::executor_event_to_json(event, run_id_, ap::SystemClock().now());
         ap::print(line.dump() + "\n");
         static_cast<void>(std::fflush(stdout));
     }

@@ -63,4 +63,12 @@ void LiveLines::show()
     static_cast<void>(std::fflush(stdout));
 }
 
+std::string progress_bar(int64_t done, int64_t total, size_t width)
+{
+    const auto of = static_cast<size_t>(std::max<int64_t>(total, 1));
+    const size_t filled =
+        std::min(width, static_cast<size_t>(std::max<int64_t>(done, 0)) * width / of);
+    return "[" + std::string(filled, '#') + std::string(width - filled, '.') + "]";
+}
+
 } // namespace ap

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,5 +29,8 @@ private:
 
     std::vector<std::string> lines_;
 };
+
+/// A bar of `width` characters between brackets, filled as far as `done` is of `total`.
+std::string progress_bar(int64_t done, int64_t total, size_t width);
 
 } // namespace ap

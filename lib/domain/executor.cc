@@ -2,6 +2,7 @@
 
 #include "base/text.hh"
 #include "domain/integrity.hh"
+#include "domain/run.hh"
 #include "sys/path.hh"
 #include "sys/process.hh"
 
@@ -300,7 +301,9 @@ void Executor::refresh_display()
         views.push_back({lease.phase.id, lease.number, phase->is_checking(),
                          phase->elapsed(), budget.tokens_used, budget.token_cap});
     }
-    observer_.refresh(views);
+    const RunSummary run = show_run(database_, options_.run_id);
+    observer_.refresh({run.phases, run.phases_complete, run.tokens_used, run.token_cap},
+                      views);
 }
 
 void Executor::say(const ExecutorEvent &event)

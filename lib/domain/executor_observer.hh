@@ -1,9 +1,13 @@
 #pragma once
 
+#include "base/clock.hh"
+#include "wrap/json.hh"
+
 #include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace ap {
@@ -19,6 +23,19 @@ struct ExecutorEvent
     std::string message{};
     std::chrono::milliseconds elapsed{0};
     int64_t tokens = 0;
+};
+
+/// The event as ap-exec(1) prints it with --json; members that say nothing are left out.
+Json executor_event_to_json(const ExecutorEvent &event, std::string_view run_id,
+                            UnixMs at);
+
+/// How far the run is, for a live display.
+struct ExecutorRunView
+{
+    int64_t phases = 0;
+    int64_t phases_complete = 0;
+    int64_t tokens = 0;
+    int64_t token_cap = 0;
 };
 
 /// A phase under way, for a live display.
@@ -44,7 +61,9 @@ public:
     {
         return std::nullopt;
     }
-    virtual void refresh(const std::vector<ExecutorPhaseView> &) {}
+    virtual void refresh(const ExecutorRunView &, const std::vector<ExecutorPhaseView> &)
+    {
+    }
 
     /// SIGUSR1 asked for the status.
     virtual void status(const std::string &) {}
