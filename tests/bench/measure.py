@@ -19,9 +19,16 @@ NO_OP = {"command": ["/bin/true"]}
 NOISE = 0.10
 
 
+def built(variable):
+    """What meson and contrib/bench say with a variable of the environment."""
+    if variable not in os.environ:
+        sys.exit(f"{variable} is not set: run contrib/bench")
+    return os.environ[variable]
+
+
 def tool(name):
-    """The built tool of that name: AP_TOOLS is set by meson and contrib/bench."""
-    return os.path.join(os.environ["AP_TOOLS"], name)
+    """The built tool of that name."""
+    return os.path.join(built("AP_TOOLS"), name)
 
 
 def run(*command, **options):

@@ -20,7 +20,7 @@ import os
 import shutil
 import sys
 
-from measure import NO_OP, Benchmark, create_run, run, tool
+from measure import NO_OP, Benchmark, built, create_run, run, tool
 
 COMMANDS = 1000
 SKIPPED = 77
@@ -29,7 +29,7 @@ COMMAND = ["/bin/true"]
 
 
 def spawn_loop(command, *arguments):
-    return [os.environ["AP_SPAWN_LOOP"], *arguments, "--", *command]
+    return [built("AP_SPAWN_LOOP"), *arguments, "--", *command]
 
 
 def hand_over(command, directory, environment):

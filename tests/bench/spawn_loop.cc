@@ -73,6 +73,7 @@ ap::ExitStatus loop(const ap::Arguments &arguments)
 {
     std::vector<std::string> command = arguments.operands();
     std::vector<char *> argv;
+    argv.reserve(command.size() + 1);
     for (std::string &word : command) {
         argv.push_back(word.data());
     }
