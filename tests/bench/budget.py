@@ -83,7 +83,8 @@ def measure(bench, name, directory, call):
 
 
 def main():
-    with Benchmark("budget", f"{CALLS} calls a round with and without 10 million events", 3) as bench:
+    what = f"{CALLS} calls a round with and without 10 million events"
+    with Benchmark("budget", what, 3) as bench:
         databases = make_databases(bench)
         with ExitStack() as held:
             for directory in databases.values():

@@ -120,6 +120,9 @@ class Benchmark:
             default=os.environ.get("AP_BENCH_DIR", "."),
             help="where to work (default AP_BENCH_DIR or .)",
         )
+        parser.add_argument(
+            "--keep", action="store_true", help="leave behind what was made there"
+        )
         self.options = parser.parse_args()
         self.name = name
         self.what = what
@@ -130,17 +133,19 @@ class Benchmark:
         self.sync_costs = []
 
     def __enter__(self):
-        # Nothing is removed before the end: some file systems make new files slowly for a
-        # while after old ones were removed, which would be measured along.
+        # Nothing is removed before the end: ext4 without a journal makes new files slowly
+        # for minutes after many were removed, which would be measured along.
         self.directory = os.path.abspath(
             tempfile.mkdtemp(prefix=f"ap-bench-{self.name}-", dir=self.options.dir)
         )
         become_subreaper()
         return self
 
-    def __exit__(self, *_):
-        reap_all()
-        shutil.rmtree(self.directory)
+    def __exit__(self, exception, *_):
+        if exception in (None, SystemExit):
+            reap_all()
+        if not self.options.keep:
+            shutil.rmtree(self.directory)
 
     def fresh_directory(self, name):
         return tempfile.mkdtemp(prefix=name + "-", dir=self.directory)
