@@ -33,7 +33,7 @@ constexpr ap::Option options[] = {
     {0, "slow-rate", "X", "set: share of slow calls that opens it, up to 1"},
     {'a', "all", "", "reset: every breaker"},
     {0, "json", "", "list, show: print JSON"},
-    {0, "db", "PATH", "database file (default: AUTOPACK_DB or autopack.db)"},
+    {0, "db", "PATH", "database (default: AUTOPACK_DB or autopack.db)"},
 };
 
 constexpr ap::Verb verbs[] = {

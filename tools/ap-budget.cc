@@ -25,7 +25,7 @@ constexpr ap::Option options[] = {
     {0, "release", "", "settle: nothing was used"},
     {'i', "interval", "D", "watch: how often to look (default 1s)"},
     {0, "json", "", "print JSON"},
-    {0, "db", "PATH", "database file (default: AUTOPACK_DB or autopack.db)"},
+    {0, "db", "PATH", "database (default: AUTOPACK_DB or autopack.db)"},
 };
 
 constexpr ap::Verb verbs[] = {

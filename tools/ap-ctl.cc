@@ -15,7 +15,7 @@ constexpr int64_t most_runs = 1000;
 constexpr ap::Option options[] = {
     {'w', "wait", "D", "how long to wait for the executor's answer (default 5s)"},
     {0, "json", "", "print JSON"},
-    {0, "db", "PATH", "database file (default: AUTOPACK_DB or autopack.db)"},
+    {0, "db", "PATH", "database (default: AUTOPACK_DB or autopack.db)"},
 };
 
 constexpr ap::Verb verbs[] = {

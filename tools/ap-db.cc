@@ -14,7 +14,7 @@ namespace {
 using ap::ExitStatus;
 
 constexpr ap::Option options[] = {
-    {0, "db", "PATH", "database file (default: AUTOPACK_DB or autopack.db)"},
+    {0, "db", "PATH", "database (default: AUTOPACK_DB or autopack.db)"},
     {0, "json", "", "print JSON"},
     {'v', "verbose", "", "say what was done"},
 };

@@ -18,7 +18,7 @@ constexpr ap::Option options[] = {
     {'1', "once", "", "execute at most one attempt, then exit"},
     {'q', "quiet", "", "print nothing but warnings"},
     {0, "json", "", "print events as JSON lines"},
-    {0, "db", "PATH", "database file (default: AUTOPACK_DB or autopack.db)"},
+    {0, "db", "PATH", "database (default: AUTOPACK_DB or autopack.db)"},
 };
 
 constexpr ap::ToolSpec spec = {.name = "ap-exec",
@@ -149,7 +149,7 @@ std::unique_ptr<ap::ExecutorObserver> make_observer(const ap::Arguments &argumen
     if (arguments.has("json")) {
         return std::make_unique<JsonObserver>(run_id);
     }
-    if (!arguments.has("quiet") && isatty(STDOUT_FILENO) != 0) {
+    if (!arguments.has("quiet") && ap::can_redraw(STDOUT_FILENO)) {
         return std::make_unique<LiveObserver>();
     }
     return std::make_unique<PlainObserver>(arguments.has("quiet"));

@@ -15,7 +15,7 @@ constexpr ap::Option options[] = {
     {'s', "status", "STATUS", "list: only runs of this status"},
     {'l', "limit", "N", "list: at most N runs, the newest (default 50)"},
     {0, "json", "", "print JSON"},
-    {0, "db", "PATH", "database file (default: AUTOPACK_DB or autopack.db)"},
+    {0, "db", "PATH", "database (default: AUTOPACK_DB or autopack.db)"},
 };
 
 constexpr ap::Verb verbs[] = {

@@ -1,6 +1,7 @@
 #include "base/error.hh"
 #include "base/text.hh"
 #include "cli/tool.hh"
+#include "sys/fd.hh"
 #include "sys/path.hh"
 #include "sys/process.hh"
 
@@ -9,6 +10,7 @@
 #include <dirent.h>
 #include <memory>
 #include <set>
+#include <sys/wait.h>
 #include <unistd.h>
 
 namespace {
@@ -16,6 +18,8 @@ namespace {
 using ap::ExitStatus;
 
 constexpr std::string_view prefix = "ap-";
+constexpr size_t longest_help = 65536;
+constexpr size_t summary_column = 10;
 
 constexpr ap::Option options[] = {
     {'l', "list", "", "print the names of all commands, one a line"},
@@ -98,13 +102,52 @@ std::string command_list(std::string_view before, std::string_view after)
     ap::throw_errno("cannot execute '" + path + "'");
 }
 
+// The summary of a tool of the suite, which is the second line of its --help. What the
+// user has along PATH is not run to be asked.
+std::string summary_of(const std::string &name)
+{
+    const std::string path =
+        ap::join_path(ap::program_directory(), std::string(prefix) + name);
+    if (access(path.c_str(), X_OK) != 0) {
+        return {};
+    }
+    ap::Pipe pipe = ap::make_pipe();
+    const pid_t child = fork();
+    if (child == 0) {
+        dup2(pipe.write.get(), STDOUT_FILENO);
+        execl(path.c_str(), path.c_str(), "--help", nullptr);
+        _exit(static_cast<int>(ExitStatus::Bug));
+    }
+    pipe.write.reset();
+    const std::string text = ap::read_all(pipe.read.get(), longest_help, path);
+    if (child < 0 || waitpid(child, nullptr, 0) != child) {
+        ap::throw_errno("cannot run '" + path + "'");
+    }
+    const std::vector<std::string_view> lines = ap::split(text, '\n');
+    return lines.size() > 1 ? std::string(lines[1]) : std::string();
+}
+
+std::string command_summaries()
+{
+    std::string list;
+    for (const std::string &name : all_commands()) {
+        const std::string summary = summary_of(name);
+        const size_t column = std::max(name.size() + 2, summary_column);
+        list +=
+            "  " + name +
+            (summary.empty() ? "" : std::string(column - name.size(), ' ') + summary) +
+            "\n";
+    }
+    return list;
+}
+
 ExitStatus help(const std::vector<std::string> &operands)
 {
     if (operands.size() > 1) {
         const bool own = operands[1] == spec.name;
         execute("man", {"man", own ? operands[1] : std::string(prefix) + operands[1]});
     }
-    ap::print(ap::help_text(spec) + "\ncommands:\n" + command_list("  ", "\n"));
+    ap::print(ap::help_text(spec) + "\ncommands:\n" + command_summaries());
     return ExitStatus::Done;
 }
 
@@ -123,7 +166,8 @@ ExitStatus dispatch(const ap::Arguments &arguments)
     }
     const std::string path = find_command(words.front());
     if (path.empty()) {
-        const std::set<std::string> known = all_commands();
+        std::set<std::string> known = all_commands();
+        known.insert("help");
         const std::vector<std::string_view> candidates(known.begin(), known.end());
         const auto likely = ap::nearest(words.front(), candidates);
         throw ap::UsageError(

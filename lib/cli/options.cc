@@ -77,12 +77,15 @@ const Verb &find_verb(const ToolSpec &spec, std::string_view name)
                      suggestion(name, known, ""));
 }
 
-void check_count(const std::vector<std::string> &operands, size_t least, size_t most)
+// `names`: what --help calls the operands.
+void check_count(const std::vector<std::string> &operands, std::string_view names,
+                 size_t least, size_t most)
 {
     if (operands.size() < least) {
         throw UsageError("expected " + std::string(least == most ? "" : "at least ") +
                          std::to_string(least) + " operand" + (least == 1 ? "" : "s") +
-                         ", got " + std::to_string(operands.size()));
+                         " (" + std::string(names) + "), got " +
+                         std::to_string(operands.size()));
     }
     if (operands.size() > most) {
         throw UsageError("unexpected operand '" + printable(operands[most]) + "'");
@@ -233,14 +236,18 @@ void Arguments::give(const Option &option, std::optional<std::string_view> attac
 void Arguments::check_operands(const ToolSpec &spec) const
 {
     if (spec.verbs.empty()) {
-        check_count(operands_, spec.least, spec.most);
+        check_count(operands_, spec.operands, spec.least, spec.most);
         return;
     }
     if (verb_.empty()) {
-        throw UsageError("a verb is needed");
+        std::vector<std::string> names;
+        for (const Verb &verb : spec.verbs) {
+            names.emplace_back(verb.name);
+        }
+        throw UsageError("a verb is needed: " + join(names, ", "));
     }
     const Verb &verb = find_verb(spec, verb_);
-    check_count(operands_, verb.least, verb.most);
+    check_count(operands_, verb.operands, verb.least, verb.most);
 }
 
 std::string Arguments::operand(size_t index) const

@@ -83,11 +83,15 @@ void warn(std::string_view message)
     complain(program_invocation_short_name, message, journal_warning);
 }
 
-bool use_colour(int fd)
+bool can_redraw(int fd)
 {
     const char *terminal = std::getenv("TERM");
-    return isatty(fd) != 0 && std::getenv("NO_COLOR") == nullptr && terminal != nullptr &&
-           std::strcmp(terminal, "dumb") != 0;
+    return isatty(fd) != 0 && terminal != nullptr && std::strcmp(terminal, "dumb") != 0;
+}
+
+bool use_colour(int fd)
+{
+    return can_redraw(fd) && std::getenv("NO_COLOR") == nullptr;
 }
 
 } // namespace ap

@@ -22,8 +22,11 @@ void print(std::string_view text);
 /// journal (JOURNAL_STREAM) the line starts with the <4> priority.
 void warn(std::string_view message);
 
-/// Whether `fd` (1 or 2) is a terminal that may be coloured: isatty, no NO_COLOR, TERM
-/// not "dumb".
+/// Whether `fd` (1 or 2) is a terminal whose lines can be drawn again: isatty, TERM not
+/// "dumb".
+bool can_redraw(int fd);
+
+/// Whether `fd` may be coloured: can_redraw(), and no NO_COLOR.
 bool use_colour(int fd);
 
 } // namespace ap

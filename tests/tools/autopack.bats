@@ -129,3 +129,16 @@ tool() {
         'trap - PIPE; autopack --list | read -r; exit "${PIPESTATUS[0]}"'
     [ -z "$stderr" ]
 }
+
+@test "help says what each tool of the suite does, without running the user's own to ask" {
+    tool mine 'touch was-run'
+    PATH=$PWD/bin:$PATH run -0 autopack help
+    [[ $output == *$'\n'"  exec      execute a run's phases durably, under budget"$'\n'* ]]
+    [[ $output == *$'\n'"  mine"* ]]
+    [ ! -e was-run ]
+}
+
+@test "help itself is suggested for what is nearly it" {
+    run -2 autopack hlep
+    [[ ${lines[0]} == *"did you mean 'help'?" ]]
+}

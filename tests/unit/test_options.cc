@@ -127,7 +127,7 @@ void values_must_be_there_and_only_where_wanted()
 void verbs_are_required_and_known()
 {
     CHECK_EQUAL(parse(with_verbs, {"-q", "show", "r"}).verb(), "show");
-    CHECK_EQUAL(refusal(with_verbs, {}), "a verb is needed");
+    CHECK_EQUAL(refusal(with_verbs, {}), "a verb is needed: create, list, show");
     CHECK_EQUAL(refusal(with_verbs, {"lsit"}),
                 "unknown verb 'lsit'; did you mean 'list'?");
     CHECK_EQUAL(refusal(with_verbs, {"explode"}), "unknown verb 'explode'");
@@ -135,8 +135,8 @@ void verbs_are_required_and_known()
 
 void operands_are_counted()
 {
-    CHECK_EQUAL(refusal(with_verbs, {"create"}), "expected 1 operand, got 0");
-    CHECK_EQUAL(refusal(with_verbs, {"show"}), "expected at least 1 operand, got 0");
+    CHECK_EQUAL(refusal(with_verbs, {"create"}), "expected 1 operand (PLAN), got 0");
+    CHECK_EQUAL(refusal(with_verbs, {"show"}), "expected at least 1 operand (RUN [PHASE]), got 0");
     CHECK_EQUAL(refusal(with_verbs, {"list", "x"}), "unexpected operand 'x'");
     CHECK_EQUAL(refusal(with_verbs, {"show", "a", "b", "c"}), "unexpected operand 'c'");
     CHECK_EQUAL(refusal(plain, {"a", "b", "c", "d"}), "unexpected operand 'd'");
