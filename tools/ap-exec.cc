@@ -28,8 +28,10 @@ constexpr ap::ToolSpec spec = {.name = "ap-exec",
 std::string plain_line(const ap::ExecutorEvent &event)
 {
     std::string line = event.phase_id.empty() ? "run" : "phase " + event.phase_id;
-    const std::string_view kind = event.kind;
-    line += ": " + (event.status.empty() ? std::string(kind.substr(kind.find('.') + 1))
+    if (event.kind == "note") {
+        return line + ": " + event.message;
+    }
+    line += ": " + (event.status.empty() ? event.kind.substr(event.kind.find('.') + 1)
                                          : event.status);
     if (event.attempt > 1) {
         line += " (attempt " + std::to_string(event.attempt) + ")";
@@ -43,6 +45,12 @@ std::string plain_line(const ap::ExecutorEvent &event)
     return event.message.empty() ? line : line + ": " + event.message;
 }
 
+std::string warning_line(const ap::ExecutorEvent &event)
+{
+    return (event.phase_id.empty() ? "" : "phase " + event.phase_id + ": ") +
+           event.message;
+}
+
 class PlainObserver final : public ap::ExecutorObserver
 {
 public:
@@ -54,8 +62,7 @@ public:
     void event(const ap::ExecutorEvent &event) override
     {
         if (event.kind == "warning") {
-            ap::warn((event.phase_id.empty() ? "" : "phase " + event.phase_id + ": ") +
-                     event.message);
+            ap::warn(warning_line(event));
         } else if (!quiet_) {
             ap::print(plain_line(event) + "\n");
             static_cast<void>(std::fflush(stdout));
@@ -74,11 +81,21 @@ class LiveObserver final : public ap::ExecutorObserver
 public:
     void event(const ap::ExecutorEvent &event) override
     {
-        if (event.kind != "phase.started" && event.kind != "phase.checks") {
-            lines_.print_above(coloured(event, plain_line(event)));
+        if (event.kind == "warning") {
+            status(warning_line(event));
+        } else if (event.kind != "phase.started" && event.kind != "phase.checks") {
+            lines_.print_above(coloured(event.status, plain_line(event)));
         }
     }
-    void status(const std::string &text) override { lines_.print_above(text); }
+
+    void status(const std::string &text) override
+    {
+        if (isatty(STDERR_FILENO) != 0) {
+            lines_.print_above(std::string(spec.name) + ": " + text);
+        } else {
+            ap::warn(text);
+        }
+    }
 
     std::optional<std::chrono::milliseconds> refresh_interval() const override
     {
@@ -107,12 +124,11 @@ public:
 
 private:
     // The line with its status in green or red.
-    std::string coloured(const ap::ExecutorEvent &event, std::string line) const
+    std::string coloured(std::string_view status, std::string line) const
     {
-        if (const size_t at = line.find(event.status); colour_ && !event.status.empty()) {
-            line.insert(at + event.status.size(), "\x1b[m");
-            const bool well =
-                event.status == "SUCCEEDED" || event.status == "DONE_SUCCESS";
+        if (const size_t at = line.find(status); colour_ && !status.empty()) {
+            const bool well = status == "SUCCEEDED" || status == "DONE_SUCCESS";
+            line.insert(at + status.size(), "\x1b[m");
             line.insert(at, well ? "\x1b[32m" : "\x1b[31m");
         }
         return line;
@@ -169,11 +185,11 @@ ap::ExitStatus execute(const ap::Arguments &arguments)
     executor_options.stop_on_first_failure = arguments.has("stop-on-first-failure");
     executor_options.once = arguments.has("once");
 
-    const ap::SystemClock clock;
     ap::State state(ap::state_paths(arguments.value("db")), ap::State::Access::Write,
                     spec.name);
     const auto observer = make_observer(arguments, *run_id);
-    return ap::Executor(state, std::move(executor_options), *observer, clock).run();
+    return ap::Executor(state, std::move(executor_options), *observer, ap::SystemClock())
+        .run();
 }
 
 } // namespace

@@ -131,7 +131,7 @@ lies_in() {
     create r true 1
     ap-ctl pause r
     execute r
-    wait_until grep -q '^run: note: paused\|paused' r.out
+    wait_until grep -q '^run: paused' r.out
     phase_is r p1 QUEUED
     ap-ctl resume r
     ends_with 0

@@ -136,7 +136,8 @@ void verbs_are_required_and_known()
 void operands_are_counted()
 {
     CHECK_EQUAL(refusal(with_verbs, {"create"}), "expected 1 operand (PLAN), got 0");
-    CHECK_EQUAL(refusal(with_verbs, {"show"}), "expected at least 1 operand (RUN [PHASE]), got 0");
+    CHECK_EQUAL(refusal(with_verbs, {"show"}),
+                "expected at least 1 operand (RUN [PHASE]), got 0");
     CHECK_EQUAL(refusal(with_verbs, {"list", "x"}), "unexpected operand 'x'");
     CHECK_EQUAL(refusal(with_verbs, {"show", "a", "b", "c"}), "unexpected operand 'c'");
     CHECK_EQUAL(refusal(plain, {"a", "b", "c", "d"}), "unexpected operand 'd'");
