@@ -35,7 +35,7 @@ struct KeptResult
     std::optional<int> exit_code; ///< it exited
     std::optional<int> signal;    ///< it was killed by a signal
     int exec_errno = 0;           ///< it could not be started: exec or chdir failed
-    bool told_to_end = false;     ///< the keeper was sent SIGTERM (by the caller or not)
+    bool told_to_end = false;     ///< by the caller, or by a SIGTERM from outside
     bool keeper_lost = false;     ///< the keeper itself died; what it kept was ended here
     int64_t cpu_ms = 0;           ///< of the command and what it waited for
     int64_t max_rss_kib = 0;

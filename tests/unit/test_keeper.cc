@@ -656,6 +656,29 @@ void an_empty_fifo_makes_no_spool()
     CHECK(!path_exists(directory.file("spool")));
 }
 
+void an_idle_keeper_ends_with_its_executor()
+{
+    const Pipe pipe = make_pipe();
+    const pid_t executor = fork();
+    if (executor == 0) {
+        const Keeper idle;
+        const pid_t pid = idle.pid();
+        static_cast<void>(!write(pipe.write.get(), &pid, sizeof pid));
+        while (true) {
+            pause();
+        }
+    }
+    pid_t keeper = -1;
+    CHECK_EQUAL(read_some(pipe.read.get(), reinterpret_cast<char *>(&keeper),
+                          sizeof keeper, "the executor's pipe"),
+                static_cast<ssize_t>(sizeof keeper));
+    CHECK(process_start_time(keeper).has_value());
+    ::kill(executor, SIGKILL);
+    CHECK_EQUAL(waitpid(executor, nullptr, 0), executor);
+    CHECK(check::eventually([&] { return !process_start_time(keeper); }));
+    CHECK_EQUAL(waitpid(keeper, nullptr, 0), keeper);
+}
+
 void the_end_of_the_executor_ends_everything()
 {
     Kept kept(std::string(daemon_script) + "; " + stubborn_script, 200ms);
@@ -721,6 +744,7 @@ int main(int argc, char **argv)
         TEST(an_idle_keeper_ends_with_its_object),
         TEST(what_is_left_in_the_fifo_is_spooled),
         TEST(an_empty_fifo_makes_no_spool),
+        TEST(an_idle_keeper_ends_with_its_executor),
         TEST(the_end_of_the_executor_ends_everything),
     };
     return cmocka_run_group_tests(tests, nullptr, nullptr);
