@@ -1,5 +1,6 @@
 #include "cli/table.hh"
 #include "cli/tool.hh"
+#include "domain/database_info.hh"
 #include "domain/integrity.hh"
 #include "domain/run.hh"
 #include "domain/schema.hh"
@@ -89,6 +90,7 @@ ExitStatus init(const ap::Arguments &arguments, const ap::StatePaths &paths)
 ExitStatus check(const ap::Arguments &arguments, ap::Sqlite &database)
 {
     const std::vector<ap::Finding> findings = ap::check_integrity(database);
+    ap::note_check(database, static_cast<int64_t>(findings.size()), ap::SystemClock());
     for (const ap::Finding &finding : findings) {
         if (arguments.has("json")) {
             ap::Json json = ap::Json::object();

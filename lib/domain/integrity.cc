@@ -26,6 +26,29 @@ constexpr Rule rules[] = {
         FROM budgets b LEFT JOIN sums s USING (run_id, phase_id)
         WHERE b.tokens_used <> coalesce(s.tokens, 0)
             OR b.cost_used_microusd <> coalesce(s.cost, 0))sql"},
+    {"usage-models", R"sql(
+        WITH sums (run_id, phase_id, model, calls, tokens, cost) AS (
+            SELECT run_id, phase_id, model, count(*),
+                sum(prompt_tokens + completion_tokens), sum(cost_microusd)
+            FROM llm_usage_events GROUP BY 1, 2, 3)
+        SELECT 'usage of model "' || m.model || '" in run ' || m.run_id || ' phase "'
+            || m.phase_id || '" is summed as ' || m.prompt_tokens + m.completion_tokens
+            || ' tokens in ' || m.calls || ' calls, its events say '
+            || coalesce(s.tokens, 0) || ' in ' || coalesce(s.calls, 0)
+        FROM usage_models m LEFT JOIN sums s USING (run_id, phase_id, model)
+        WHERE m.calls <> coalesce(s.calls, 0)
+            OR m.prompt_tokens + m.completion_tokens <> coalesce(s.tokens, 0)
+            OR m.cost_microusd <> coalesce(s.cost, 0))sql"},
+    {"usage-hours", R"sql(
+        WITH sums (hour_at, model, tokens) AS (
+            SELECT created_at - created_at % 3600000, model,
+                sum(prompt_tokens + completion_tokens)
+            FROM llm_usage_events GROUP BY 1, 2)
+        SELECT 'usage of model "' || s.model || '" in the hour ' || s.hour_at
+            || ' is summed as ' || coalesce(h.prompt_tokens + h.completion_tokens, 0)
+            || ' tokens, its events say ' || s.tokens
+        FROM sums s LEFT JOIN usage_hours h USING (hour_at, model)
+        WHERE coalesce(h.prompt_tokens + h.completion_tokens, 0) < s.tokens)sql"},
     {"budget-reserved", R"sql(
         WITH phase_sums (run_id, phase_id, tokens, cost) AS (
             SELECT run_id, phase_id, sum(tokens), sum(cost_microusd)

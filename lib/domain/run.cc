@@ -144,6 +144,20 @@ RunSummary read_summary(const Statement &row)
     return run;
 }
 
+constexpr std::string_view phase_columns =
+    "SELECT p.phase_id, p.phase_name, p.tier_id, p.type, p.status, p.reason, "
+    "p.attempts_made, b.tokens_used, b.token_cap, p.started_at, p.ended_at "
+    "FROM phases p LEFT JOIN budgets b "
+    "ON b.run_id = p.run_id AND b.phase_id = p.phase_id ";
+
+PhaseSummary read_phase(const Statement &row)
+{
+    return {std::string(row.text(0)), std::string(row.text(1)), std::string(row.text(2)),
+            std::string(row.text(3)), std::string(row.text(4)), row.optional_text(5),
+            row.integer(6),           row.integer(7),           row.integer(8),
+            row.optional_integer(9),  row.optional_integer(10)};
+}
+
 // A misspelt status would look like there being no such runs.
 void require_status(std::string_view status)
 {
@@ -205,10 +219,18 @@ std::vector<RunSummary> list_runs(Sqlite &database, const RunFilter &filter)
     if (filter.status) {
         require_status(*filter.status);
     }
-    Statement rows = database.prepare(std::string(summary_columns) +
-                                      "WHERE ?1 IS NULL OR r.status = ?1 "
-                                      "ORDER BY r.created_at DESC, r.run_id LIMIT ?2");
+    // Each case as text of its own, so that an index serves it and no history is read.
+    std::string sql(summary_columns);
+    sql += filter.status ? "WHERE r.status = ?1 " : "WHERE ?1 IS NULL ";
+    if (filter.after) {
+        sql += "AND r.created_at <= ?3 AND (r.created_at < ?3 OR r.run_id > ?4) ";
+    }
+    Statement rows =
+        database.prepare(sql + "ORDER BY r.created_at DESC, r.run_id LIMIT ?2");
     rows.bind(1, filter.status).bind(2, filter.limit);
+    if (filter.after) {
+        rows.bind(3, filter.after->created_at).bind(4, filter.after->run_id);
+    }
     std::vector<RunSummary> runs;
     while (rows.step()) {
         runs.push_back(read_summary(rows));
@@ -227,20 +249,12 @@ RunSummary show_run(Sqlite &database, std::string_view run_id)
 
 std::vector<PhaseSummary> list_phases(Sqlite &database, std::string_view run_id)
 {
-    Statement rows = database.prepare(
-        "SELECT p.phase_id, p.phase_name, p.tier_id, p.type, p.status, p.reason, "
-        "p.attempts_made, b.tokens_used, b.token_cap, p.started_at, p.ended_at "
-        "FROM phases p LEFT JOIN budgets b "
-        "ON b.run_id = p.run_id AND b.phase_id = p.phase_id "
-        "WHERE p.run_id = ? ORDER BY p.ordinal");
+    Statement rows = database.prepare(std::string(phase_columns) +
+                                      "WHERE p.run_id = ? ORDER BY p.ordinal");
     rows.bind(1, run_id);
     std::vector<PhaseSummary> phases;
     while (rows.step()) {
-        phases.push_back({std::string(rows.text(0)), std::string(rows.text(1)),
-                          std::string(rows.text(2)), std::string(rows.text(3)),
-                          std::string(rows.text(4)), rows.optional_text(5),
-                          rows.integer(6), rows.integer(7), rows.integer(8),
-                          rows.optional_integer(9), rows.optional_integer(10)});
+        phases.push_back(read_phase(rows));
     }
     return phases;
 }
@@ -256,6 +270,19 @@ std::vector<ExecutorSummary> list_executors(Sqlite &database, std::string_view r
         executors.push_back({rows.integer(0), rows.integer(1), rows.integer(2)});
     }
     return executors;
+}
+
+PhaseSummary show_phase(Sqlite &database, std::string_view run_id,
+                        std::string_view phase_id)
+{
+    Statement row = database.prepare(std::string(phase_columns) +
+                                     "WHERE p.run_id = ? AND p.phase_id = ?");
+    if (!row.bind_all(run_id, phase_id).step()) {
+        const RunSummary run = show_run(database, run_id);
+        throw Error(ExitStatus::NoInput, "run '" + run.run_id + "' has no phase '" +
+                                             printable(phase_id) + "'");
+    }
+    return read_phase(row);
 }
 
 Json run_to_json(const RunSummary &run)

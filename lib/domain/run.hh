@@ -59,11 +59,19 @@ struct PhaseSummary
     std::optional<UnixMs> ended_at;
 };
 
+/// A place in the list of runs: after the run of this moment and id.
+struct RunCursor
+{
+    UnixMs created_at = 0;
+    std::string run_id;
+};
+
 /// Which runs to list, newest first.
 struct RunFilter
 {
     std::optional<std::string> status;
     int64_t limit = 50;
+    std::optional<RunCursor> after{}; ///< go on from there
 };
 
 /// Throws UsageError for a status that no run can have.
@@ -85,6 +93,10 @@ struct ExecutorSummary
 
 /// The run's executors that have not ended, the oldest first.
 std::vector<ExecutorSummary> list_executors(Sqlite &database, std::string_view run_id);
+
+/// Throws Error(NoInput) if there is no such phase, or run.
+PhaseSummary show_phase(Sqlite &database, std::string_view run_id,
+                        std::string_view phase_id);
 
 Json run_to_json(const RunSummary &run);
 Json phase_to_json(const PhaseSummary &phase);

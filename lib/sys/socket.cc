@@ -49,6 +49,22 @@ Family unpacked(const Address &address)
     return family;
 }
 
+// The numeric form of an address; "unix" for a Unix socket's.
+std::string text_of(const Address &address)
+{
+    std::array<char, INET6_ADDRSTRLEN> text{};
+    if (address.storage.ss_family == AF_INET) {
+        const auto four = unpacked<sockaddr_in>(address);
+        inet_ntop(AF_INET, &four.sin_addr, text.data(), text.size());
+    } else if (address.storage.ss_family == AF_INET6) {
+        const auto six = unpacked<sockaddr_in6>(address);
+        inet_ntop(AF_INET6, &six.sin6_addr, text.data(), text.size());
+    } else {
+        return "unix";
+    }
+    return text.data();
+}
+
 std::optional<Address> numeric_address(const std::string &text, uint16_t port)
 {
     sockaddr_in four{};
@@ -195,6 +211,16 @@ uint16_t local_port(int socket)
     }
 }
 
+std::string local_address(int socket)
+{
+    Address address;
+    address.length = sizeof address.storage;
+    if (getsockname(socket, address.get(), &address.length) != 0) {
+        throw_errno("cannot ask for a socket's address");
+    }
+    return text_of(address);
+}
+
 std::string peer_address(int socket)
 {
     Address address;
@@ -202,17 +228,7 @@ std::string peer_address(int socket)
     if (getpeername(socket, address.get(), &address.length) != 0) {
         throw_errno("cannot ask for a connection's address");
     }
-    std::array<char, INET6_ADDRSTRLEN> text{};
-    if (address.storage.ss_family == AF_INET) {
-        const auto four = unpacked<sockaddr_in>(address);
-        inet_ntop(AF_INET, &four.sin_addr, text.data(), text.size());
-    } else if (address.storage.ss_family == AF_INET6) {
-        const auto six = unpacked<sockaddr_in6>(address);
-        inet_ntop(AF_INET6, &six.sin6_addr, text.data(), text.size());
-    } else {
-        return "unix";
-    }
-    return text.data();
+    return text_of(address);
 }
 
 bool is_loopback(const std::string &address)

@@ -26,6 +26,9 @@ Fd connect_tcp(const std::string &address, uint16_t port);
 /// The port a TCP socket is bound to; 0 for a socket of another family.
 uint16_t local_port(int socket);
 
+/// The numeric address a socket is bound to; "unix" for a Unix socket.
+std::string local_address(int socket);
+
 /// The numeric address at the other end of a connection; "unix" for a Unix socket.
 std::string peer_address(int socket);
 

@@ -110,8 +110,11 @@ MHD_Result HttpServer::Connection::begin(const char *method)
     if (exchange->aborted()) {
         return MHD_NO;
     }
-    // The body, if there is one, comes before the answer that is not there yet.
-    return exchange->begun() ? queue_answer() : MHD_YES;
+    // An answer given here costs the connection, which is right only where a body would
+    // have to be read first; without one, or without an answer, proceed() comes next.
+    const bool has_body = exchange->field("transfer-encoding") ||
+                          exchange->field("content-length").value_or("0") != "0";
+    return exchange->begun() && has_body ? queue_answer() : MHD_YES;
 }
 
 MHD_Result HttpServer::Connection::take(std::string_view piece, size_t &left)

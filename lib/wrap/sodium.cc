@@ -79,4 +79,29 @@ bool equal_secrets(std::string_view one, std::string_view other)
            sodium_memcmp(one.data(), other.data(), one.size()) == 0;
 }
 
+std::string hash_password(std::string_view password)
+{
+    start_library();
+    std::array<char, crypto_pwhash_STRBYTES> text{};
+    if (crypto_pwhash_str_alg(text.data(), password.data(), password.size(),
+                              crypto_pwhash_OPSLIMIT_INTERACTIVE,
+                              crypto_pwhash_MEMLIMIT_INTERACTIVE,
+                              crypto_pwhash_ALG_ARGON2ID13) != 0) {
+        throw Error(ExitStatus::TryAgain, "no memory to hash a password");
+    }
+    return text.data();
+}
+
+bool is_password_of(const std::string &hash, std::string_view password)
+{
+    start_library();
+    return crypto_pwhash_str_verify(hash.c_str(), password.data(), password.size()) == 0;
+}
+
+const std::string &unmatchable_password_hash()
+{
+    static const std::string hash = hash_password(random_bytes(32));
+    return hash;
+}
+
 } // namespace ap

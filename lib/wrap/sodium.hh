@@ -24,4 +24,14 @@ std::optional<std::string> from_base64(std::string_view text);
 /// Whether two texts are the same, in a time that depends on their lengths only.
 bool equal_secrets(std::string_view one, std::string_view other);
 
+/// The argon2id hash of a password with its salt and parameters, as text. Takes about
+/// 50 ms and 64 MiB; throws Error(TryAgain) if there is not so much memory.
+std::string hash_password(std::string_view password);
+
+/// Whether `hash`, which hash_password() made, is of `password`. Costs as much.
+bool is_password_of(const std::string &hash, std::string_view password);
+
+/// A hash of the cost that hash_password() makes now, of a password nobody knows.
+const std::string &unmatchable_password_hash();
+
 } // namespace ap

@@ -1,0 +1,74 @@
+#include "domain/attempts.hh"
+
+#include <algorithm>
+#include <dirent.h>
+#include <memory>
+
+namespace ap {
+
+namespace {
+
+struct CloseDirectory
+{
+    void operator()(DIR *directory) const noexcept { closedir(directory); }
+};
+
+Json instant(const std::optional<UnixMs> &at)
+{
+    return at ? Json::string(format_rfc3339(*at)) : Json::null();
+}
+
+bool is_log(std::string_view name)
+{
+    return name.ends_with("stdout") || name.ends_with("stderr");
+}
+
+} // namespace
+
+std::vector<AttemptSummary> list_attempts(Sqlite &database, std::string_view run_id,
+                                          std::string_view phase_id)
+{
+    Statement rows = database.prepare(
+        "SELECT number, status, reason, exit_code, signal, duration_ms, started_at, "
+        "ended_at FROM attempts WHERE run_id = ?1 AND phase_id = ?2 ORDER BY number");
+    rows.bind_all(run_id, phase_id);
+    std::vector<AttemptSummary> attempts;
+    while (rows.step()) {
+        attempts.push_back({rows.integer(0), std::string(rows.text(1)),
+                            rows.optional_text(2), rows.optional_integer(3),
+                            rows.optional_integer(4), rows.optional_integer(5),
+                            rows.integer(6), rows.optional_integer(7)});
+    }
+    return attempts;
+}
+
+std::vector<std::string> list_attempt_logs(const StatePaths &paths,
+                                           std::string_view run_id,
+                                           std::string_view phase_id, int64_t number)
+{
+    const std::string path = paths.attempt_directory(run_id, phase_id, number);
+    const std::unique_ptr<DIR, CloseDirectory> directory(opendir(path.c_str()));
+    std::vector<std::string> names;
+    while (const dirent *entry = directory ? readdir(directory.get()) : nullptr) {
+        if (is_log(entry->d_name)) {
+            names.emplace_back(entry->d_name);
+        }
+    }
+    std::sort(names.begin(), names.end());
+    return names;
+}
+
+Json attempt_to_json(const AttemptSummary &attempt)
+{
+    return Json::object()
+        .set("number", attempt.number)
+        .set("status", attempt.status)
+        .set("reason", attempt.reason)
+        .set("exit_code", attempt.exit_code)
+        .set("signal", attempt.signal)
+        .set("duration_ms", attempt.duration_ms)
+        .set("started_at", format_rfc3339(attempt.started_at))
+        .set("ended_at", instant(attempt.ended_at));
+}
+
+} // namespace ap
