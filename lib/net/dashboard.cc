@@ -1,0 +1,205 @@
+#include "net/dashboard.hh"
+
+#include "base/text.hh"
+#include "domain/alerts.hh"
+#include "domain/run.hh"
+#include "domain/usage_report.hh"
+#include "net/assets.hh"
+#include "net/chart.hh"
+#include "net/html.hh"
+#include "net/request_target.hh"
+
+namespace ap {
+
+namespace {
+
+constexpr auto read = AccessScope::Read;
+constexpr auto operate = AccessScope::Operate;
+using Way = Route::Way;
+
+constexpr size_t form_size = 16 << 10;
+constexpr int64_t runs_in_a_page = 25;
+constexpr int64_t chart_hours = 48;
+
+constexpr Route routes[] = {
+    {"GET", "/", {}, Way::Read, dashboard::start, 0, true},
+    {"GET", "/assets/{name}", {}, Way::Read, dashboard::asset},
+    {"GET", "/dashboard", read, Way::Read, dashboard::overview, 0, true},
+    {"GET", "/dashboard/runs/{run}", read, Way::Read, dashboard::run_page, 0, true},
+    {"POST", "/dashboard/runs/{run}/{verb}", operate, Way::Work, dashboard::run_action,
+     form_size, true},
+    {"GET", "/dashboard/runs/{run}/phases/{phase}", read, Way::Read,
+     dashboard::phase_page, 0, true},
+    {"POST", "/dashboard/runs/{run}/phases/{phase}/timeout", operate, Way::Work,
+     dashboard::time_out_phase, form_size, true},
+    {"POST", "/dashboard/breakers/{breaker}/reset", operate, Way::Work,
+     dashboard::reset_breaker, form_size, true},
+    {"GET", "/login", {}, Way::Read, dashboard::login_page, 0, true},
+    {"POST", "/login", {}, Way::Login, dashboard::log_in, form_size, true},
+    {"POST", "/logout", {}, Way::Work, dashboard::log_out, form_size, true},
+};
+
+std::string section(std::string_view id, std::string_view heading, std::string content)
+{
+    return "<section id=\"" + std::string(id) + "\" aria-labelledby=\"h-" +
+           std::string(id) + "\">\n<h2 id=\"h-" + std::string(id) + "\">" +
+           std::string(heading) + "</h2>\n" + std::move(content) + "</section>\n";
+}
+
+std::string table_open(std::string_view label,
+                       std::initializer_list<std::string_view> headings)
+{
+    std::string html = "<div class=\"scroll\" tabindex=\"0\" role=\"region\" "
+                       "aria-label=\"" +
+                       std::string(label) + "\"><table><thead><tr>";
+    for (const std::string_view heading : headings) {
+        html += "<th scope=\"col\">" + std::string(heading) + "</th>";
+    }
+    return html + "</tr></thead><tbody>\n";
+}
+
+constexpr std::string_view table_close = "</tbody></table></div>\n";
+
+std::string alerts_section(HttpCall &call, const Health &health)
+{
+    std::string html;
+    for (const Alert &alert : current_alerts(call.database(), health)) {
+        html += "<li><strong>" + html_escape(alert.message) + "</strong> – " +
+                html_escape(alert.advice) + "</li>\n";
+    }
+    return section("alerts", "Alerts",
+                   html.empty() ? "<p class=\"fine\">None: everything is within its "
+                                  "limits.</p>\n"
+                                : "<ul class=\"alerts\">\n" + html + "</ul>\n");
+}
+
+std::string run_row(const RunSummary &run)
+{
+    return "<tr><td><a href=\"/dashboard/runs/" + encode_percent(run.run_id) + "\">" +
+           html_escape(run.run_id) + "</a></td><td>" + status_badge(run.status) +
+           (run.paused ? " " + status_badge("PAUSED") : "") + "</td><td>" +
+           std::to_string(run.phases_complete) + "/" + std::to_string(run.phases) +
+           (run.phases_failed > 0 ? ", " + std::to_string(run.phases_failed) + " failed"
+                                  : "") +
+           "</td><td>" + token_bar(run.tokens_used, run.tokens_reserved, run.token_cap) +
+           "</td><td>" + time_element(run.created_at) + "</td><td class=\"goal\">" +
+           html_escape(run.goal) + "</td></tr>\n";
+}
+
+std::string runs_section(HttpCall &call)
+{
+    RunFilter filter;
+    filter.limit = runs_in_a_page;
+    filter.status = call.request.field("status");
+    const auto cursor = call.request.field("after");
+    if (cursor) {
+        const size_t dot = std::min(cursor->find('.'), cursor->size() - 1);
+        filter.after = {parse_integer(cursor->substr(0, dot), 0, INT64_MAX).value_or(0),
+                        cursor->substr(dot + 1)};
+    }
+    const std::vector<RunSummary> runs = list_runs(call.database(), filter);
+    std::string html = table_open(
+        "Runs", {"Run", "Status", "Phases", "Tokens of cap", "Created", "Goal"});
+    for (const RunSummary &run : runs) {
+        html += run_row(run);
+    }
+    html += table_close;
+    if (runs.empty()) {
+        html += "<p>No runs. Record one with <code>ap-run create PLAN</code>.</p>\n";
+    }
+    if (static_cast<int64_t>(runs.size()) == runs_in_a_page) {
+        html += "<p><a href=\"/dashboard?after=" +
+                encode_percent(std::to_string(runs.back().created_at) + "." +
+                               runs.back().run_id) +
+                (filter.status ? "&amp;status=" + encode_percent(*filter.status) : "") +
+                "\">Older runs</a></p>\n";
+    }
+    return section("runs", "Runs", std::move(html));
+}
+
+std::string usage_section(HttpCall &call)
+{
+    const UnixMs now = call.clock.now();
+    const UnixMs until = now - now % hour_ms + hour_ms;
+    const UnixMs from = until - chart_hours * hour_ms;
+    const std::vector<ModelUsage> list =
+        usage_over_time(call.database(), from, until, hour_ms);
+    return section("usage", "Tokens of the last two days",
+                   usage_chart(list, from, until, hour_ms) + model_chart(list));
+}
+
+std::string breakers_section(HttpCall &call, const Health &health)
+{
+    if (health.breakers.empty()) {
+        return section("breakers", "Circuit breakers", "<p>None was used yet.</p>\n");
+    }
+    std::string html = table_open("Circuit breakers", {"Breaker", "State", "Failures",
+                                                       "Opened", "Retry", "Action"});
+    for (const Breaker &breaker : health.breakers) {
+        html +=
+            "<tr><td>" + html_escape(breaker.name) + "</td><td>" +
+            status_badge(breaker_state_name(breaker.state)) + "</td><td>" +
+            std::to_string(breaker.failure_count) + "</td><td>" +
+            time_element(breaker.opened_at) + "</td><td>" +
+            time_element(breaker.retry_at) + "</td><td>" +
+            button_form(call.request,
+                        {"/dashboard/breakers/" + encode_percent(breaker.name) + "/reset",
+                         "Reset", "Reset circuit breaker " + breaker.name + "?"}) +
+            "</td></tr>\n";
+    }
+    return section("breakers", "Circuit breakers", html + std::string(table_close));
+}
+
+std::string executors_section(const Health &health)
+{
+    if (health.executors.empty()) {
+        return section("executors", "Executors", "<p>None is running.</p>\n");
+    }
+    std::string html =
+        table_open("Executors", {"Run", "Process", "Jobs", "Since", "State"});
+    for (const ExecutorHealth &executor : health.executors) {
+        html += "<tr><td>" + html_escape(executor.run_id) + "</td><td>" +
+                std::to_string(executor.pid) + "</td><td>" +
+                std::to_string(executor.jobs) + "</td><td>" +
+                time_element(executor.started_at) + "</td><td>" +
+                status_badge(executor.is_alive ? "alive" : "dead") + "</td></tr>\n";
+    }
+    return section("executors", "Executors", html + std::string(table_close));
+}
+
+} // namespace
+
+std::span<const Route> dashboard_routes()
+{
+    return routes;
+}
+
+HttpReply dashboard::start(HttpCall &)
+{
+    return redirect_reply("/dashboard");
+}
+
+HttpReply dashboard::asset(HttpCall &call)
+{
+    const Asset *asset = find_asset(call.request.parameter("name"));
+    if (asset == nullptr) {
+        return problem_reply(404, "no such file");
+    }
+    HttpReply reply{200, std::string(asset->type), std::string(asset->text)};
+    // Short, as the file changes with the program; a page loads two of them.
+    reply.add("Cache-Control", "max-age=60");
+    return reply;
+}
+
+HttpReply dashboard::overview(HttpCall &call)
+{
+    const Health health = read_health(call.state, call.server, call.clock);
+    std::string main = alerts_section(call, health);
+    main += runs_section(call);
+    main += usage_section(call);
+    main += breakers_section(call, health);
+    main += executors_section(health);
+    return page(call.request, {"Dashboard", std::move(main), "/api/events/stream"});
+}
+
+} // namespace ap

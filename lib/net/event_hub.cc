@@ -1,0 +1,174 @@
+#include "net/event_hub.hh"
+
+#include "base/text.hh"
+#include "domain/budget.hh"
+
+#include <algorithm>
+#include <set>
+
+namespace ap {
+
+namespace {
+
+constexpr int64_t events_at_once = 500;
+constexpr EventHub::Milliseconds usage_interval{200};
+constexpr EventHub::Milliseconds alive_interval{15'000};
+
+std::string message_of(const Event &event)
+{
+    // JSON has no newline in it, so one data line is enough.
+    return "id: " + std::to_string(event.event_id) + "\nevent: " + event.kind +
+           "\ndata: " + event_to_json(event).dump() + "\n\n";
+}
+
+std::string usage_message(Sqlite &database, const std::string &run_id)
+{
+    const Budget budget = show_budget(database, run_id, "");
+    return "event: usage\ndata: " + budget_to_json(budget).dump() + "\n\n";
+}
+
+} // namespace
+
+EventHub::EventHub(Sqlite &database, const Clock &clock)
+    : database_(database)
+    , clock_(clock)
+{
+}
+
+void EventHub::open(const std::shared_ptr<HttpExchange> &exchange,
+                    const HttpRequest &request, bool over_tls)
+{
+    if (watchers_.empty()) {
+        last_event_ = newest_event(database_);
+        last_usage_ =
+            database_.query_integer("SELECT max(usage_id) FROM llm_usage_events");
+        data_version_ = -1;
+        kept_alive_ = clock_.monotonic();
+    }
+    const int64_t newest = newest_event(database_);
+    const auto header = exchange->field("last-event-id");
+    const auto last = header
+                          ? parse_integer(*header, 0, INT64_MAX)
+                          : std::optional(request.number("after", 0, INT64_MAX, newest));
+    Watcher watcher{exchange, request.field("run").value_or(""),
+                    std::min(last.value_or(newest), newest)};
+    std::vector<HttpField> fields = common_fields(over_tls);
+    fields.push_back({"Content-Type", "text/event-stream"});
+    fields.push_back({"X-Accel-Buffering", "no"});
+    exchange->begin(200, fields);
+    exchange->write("retry: 2000\n: connected\n\n");
+    send_backlog(watcher);
+    watchers_.push_back(std::move(watcher));
+}
+
+// What was missed, as much as may wait for one client; the rest comes with the next
+// connection, as the client is cut off then.
+void EventHub::send_backlog(Watcher &watcher)
+{
+    while (watcher.sent < last_event_ &&
+           watcher.exchange->queued() <= longest_queue / 2) {
+        const std::vector<Event> events =
+            events_after(database_, watcher.sent, events_at_once, watcher.run_id);
+        if (events.empty()) {
+            watcher.sent = last_event_;
+            break;
+        }
+        for (const Event &event : events) {
+            watcher.exchange->write(message_of(event));
+        }
+        watcher.sent = events.back().event_id;
+    }
+    if (watcher.sent < last_event_) {
+        watcher.exchange->finish();
+    }
+}
+
+void EventHub::send_to_all(std::string_view message, std::string_view run_id,
+                           int64_t event_id)
+{
+    for (Watcher &watcher : watchers_) {
+        if (event_id != 0 && event_id <= watcher.sent) {
+            continue;
+        }
+        watcher.sent = std::max(watcher.sent, event_id);
+        if (watcher.run_id.empty() || watcher.run_id == run_id) {
+            watcher.exchange->write(message);
+            if (watcher.exchange->queued() > longest_queue) {
+                watcher.exchange->abort();
+            }
+        }
+    }
+}
+
+void EventHub::send_new_events()
+{
+    while (true) {
+        const std::vector<Event> events =
+            events_after(database_, last_event_, events_at_once);
+        for (const Event &event : events) {
+            send_to_all(message_of(event), event.run_id, event.event_id);
+            last_event_ = event.event_id;
+        }
+        if (static_cast<int64_t>(events.size()) < events_at_once) {
+            return;
+        }
+    }
+}
+
+void EventHub::send_usage()
+{
+    std::set<std::string> runs;
+    Statement rows =
+        database_.prepare("SELECT usage_id, run_id FROM llm_usage_events "
+                          "WHERE usage_id > ?1 ORDER BY usage_id LIMIT 5000");
+    rows.bind_all(last_usage_);
+    while (rows.step()) {
+        last_usage_ = rows.integer(0);
+        runs.emplace(rows.text(1));
+    }
+    for (const std::string &run_id : runs) {
+        send_to_all(usage_message(database_, run_id), run_id, 0);
+    }
+}
+
+// A comment now and then shows a proxy, and us, that the connection lives.
+void EventHub::keep_alive()
+{
+    if (clock_.monotonic() - kept_alive_ >= alive_interval) {
+        kept_alive_ = clock_.monotonic();
+        for (const Watcher &watcher : watchers_) {
+            watcher.exchange->write(": alive\n\n");
+        }
+    }
+}
+
+void EventHub::tick()
+{
+    std::erase_if(watchers_,
+                  [](const Watcher &watcher) { return watcher.exchange->over(); });
+    if (watchers_.empty()) {
+        return;
+    }
+    keep_alive();
+    const int64_t version = database_.query_integer("PRAGMA data_version");
+    if (std::exchange(data_version_, version) != version) {
+        send_new_events();
+        usage_is_due_ = true;
+    }
+    // Totals may change with every call of an agent; a few times a second is enough.
+    if (usage_is_due_ && clock_.monotonic() - usage_sent_ >= usage_interval) {
+        usage_sent_ = clock_.monotonic();
+        usage_is_due_ = false;
+        send_usage();
+    }
+}
+
+void EventHub::close()
+{
+    for (const Watcher &watcher : watchers_) {
+        watcher.exchange->finish();
+    }
+    watchers_.clear();
+}
+
+} // namespace ap

@@ -1,0 +1,72 @@
+#pragma once
+
+#include "domain/event_log.hh"
+#include "net/http_request.hh"
+#include "wrap/http_exchange.hh"
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace ap {
+
+/// Sends events to clients that follow them (server-sent events) as they are committed by
+/// whatever process. The database is looked at once for all of them, and only while there
+/// is somebody to tell.
+///
+/// Besides the rows of the event log, whose numbers are the ids of the stream, a message
+/// "usage" tells the totals of runs whose tokens changed; it has no id, as the next one
+/// says it all again.
+class EventHub
+{
+public:
+    using Milliseconds = std::chrono::milliseconds;
+
+    /// How often tick() is wanted while somebody follows.
+    static constexpr Milliseconds interval{40};
+
+    /// A client that does not read is cut off when so many bytes wait for it; it comes
+    /// back with Last-Event-ID.
+    static constexpr size_t longest_queue = 256 << 10;
+
+    EventHub(Sqlite &database, const Clock &clock);
+
+    /// Begins a stream: from after Last-Event-ID (or the query's "after"), else from now.
+    void open(const std::shared_ptr<HttpExchange> &exchange, const HttpRequest &request,
+              bool over_tls);
+
+    /// Sends what was committed since the last call.
+    void tick();
+
+    /// Ends all streams.
+    void close();
+
+    size_t watchers() const noexcept { return watchers_.size(); }
+
+private:
+    struct Watcher
+    {
+        std::shared_ptr<HttpExchange> exchange;
+        std::string run_id; ///< empty: all
+        int64_t sent = 0;   ///< number of the last event
+    };
+
+    void send_backlog(Watcher &watcher);
+    void send_new_events();
+    void send_usage();
+    void send_to_all(std::string_view message, std::string_view run_id, int64_t event_id);
+    void keep_alive();
+
+    Sqlite &database_;
+    const Clock &clock_;
+    std::vector<Watcher> watchers_;
+    int64_t data_version_ = -1;
+    int64_t last_event_ = 0;
+    int64_t last_usage_ = 0;
+    bool usage_is_due_ = false;
+    Milliseconds usage_sent_{0};
+    Milliseconds kept_alive_{0};
+};
+
+} // namespace ap
