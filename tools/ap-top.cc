@@ -2,8 +2,8 @@
 #include "cli/table.hh"
 #include "cli/tool.hh"
 #include "domain/alerts.hh"
+#include "domain/control_request.hh"
 #include "domain/run.hh"
-#include "domain/run_control.hh"
 #include "sys/screen.hh"
 
 #include <algorithm>
@@ -134,7 +134,7 @@ std::string carry_out(ap::State &state, ap::Screen &screen, ap::ControlVerb verb
         return what + ": left";
     }
     try {
-        ap::request_control(state, target.run_id, verb, target.phase_id, "ap-top",
+        ap::request_control(state, {target.run_id, verb, target.phase_id, {}, "ap-top"},
                             ap::SystemClock());
         return what + ": asked for";
     } catch (const ap::Error &error) {

@@ -59,7 +59,7 @@ std::string control_idle_run(State &state, const ControlRequest &request,
                     "no executor is running '" + printable(request.run_id) + "'");
     }
     const int64_t id = submit_control(state.database(), request.run_id, request.verb,
-                                      request.phase_id, "ap-ctl", clock);
+                                      request.phase_id, request.source, clock);
     forget_dead_processes(state, request.run_id);
     if (request.verb == ControlVerb::Abort) {
         abort_run(state.database(), request.run_id, "aborted on request", clock);
@@ -79,7 +79,7 @@ std::string request_control(State &state, const ControlRequest &request,
         return control_idle_run(state, request, clock);
     }
     const int64_t id = submit_control(database, request.run_id, request.verb,
-                                      request.phase_id, "ap-ctl", clock);
+                                      request.phase_id, request.source, clock);
     wake(state, request.run_id);
     return wait_for_answer(state, id, request.wait);
 }

@@ -16,6 +16,7 @@ struct ControlRequest
     ControlVerb verb{};
     std::string phase_id;              ///< for Timeout
     std::chrono::milliseconds wait{0}; ///< for an executor's answer; 0: not at all
+    std::string source = "ap-ctl";     ///< what asks, for the record
 };
 
 /// Records the request as submit_control() does, wakes the run's executors, and waits for

@@ -1,8 +1,8 @@
 #include "base/text.hh"
 #include "domain/config.hh"
+#include "domain/control_request.hh"
 #include "domain/plan.hh"
 #include "domain/run.hh"
-#include "domain/run_control.hh"
 #include "net/api.hh"
 #include "net/request_target.hh"
 
@@ -24,23 +24,20 @@ RunCursor read_cursor(const std::string &text)
     return {*at, text.substr(dot + 1)};
 }
 
-Json control_to_json(const Control &control)
-{
-    return Json::object()
-        .set("control_id", control.control_id)
-        .set("verb", control_verb_name(control.verb))
-        .set("applied_at", control.applied_at
-                               ? std::optional(format_rfc3339(*control.applied_at))
-                               : std::nullopt)
-        .set("outcome", control.outcome);
-}
-
 // 202: an executor still has to act; the events tell when it did.
 HttpReply control(HttpCall &call, ControlVerb verb, const std::string &phase_id = {})
 {
-    const Control asked = request_control(call.state, call.request.parameter("run"), verb,
-                                          phase_id, "api", call.clock);
-    return json_reply(control_to_json(asked), asked.applied_at ? 200 : 202);
+    ControlRequest request;
+    request.run_id = call.request.parameter("run");
+    request.verb = verb;
+    request.phase_id = phase_id;
+    request.source = "api";
+    const std::string outcome = request_control(call.state, request, call.clock);
+    return json_reply(Json::object()
+                          .set("run_id", request.run_id)
+                          .set("verb", control_verb_name(verb))
+                          .set("outcome", outcome),
+                      outcome == "recorded" ? 202 : 200);
 }
 
 } // namespace

@@ -135,7 +135,7 @@ std::string model_chart(const std::vector<ModelUsage> &list)
     const int64_t highest = std::max<int64_t>(colours.models().front().sums.tokens(), 1);
     std::string html =
         "<div class=\"scroll\" tabindex=\"0\" role=\"region\" "
-        "aria-label=\"Tokens by model\"><table><thead><tr>"
+        "aria-label=\"Table of models\"><table><thead><tr>"
         "<th scope=\"col\">Model</th><th scope=\"col\">Share</th>"
         "<th scope=\"col\" class=\"number\">Calls</th>"
         "<th scope=\"col\" class=\"number\">Tokens</th></tr></thead><tbody>";

@@ -50,7 +50,7 @@ std::string table_open(std::string_view label,
                        std::initializer_list<std::string_view> headings)
 {
     std::string html = "<div class=\"scroll\" tabindex=\"0\" role=\"region\" "
-                       "aria-label=\"" +
+                       "aria-label=\"Table of " +
                        std::string(label) + "\"><table><thead><tr>";
     for (const std::string_view heading : headings) {
         html += "<th scope=\"col\">" + std::string(heading) + "</th>";
@@ -86,31 +86,65 @@ std::string run_row(const RunSummary &run)
            html_escape(run.goal) + "</td></tr>\n";
 }
 
+// What executes comes first, however long ago it was recorded; then the newest.
+std::vector<RunSummary> first_runs(Sqlite &database)
+{
+    RunFilter filter;
+    filter.limit = runs_in_a_page;
+    std::vector<RunSummary> runs = list_runs(database, filter);
+    filter.status = "EXECUTING";
+    std::vector<RunSummary> first = list_runs(database, filter);
+    for (RunSummary &run : runs) {
+        if (run.status != "EXECUTING") {
+            first.push_back(std::move(run));
+        }
+    }
+    return first;
+}
+
+std::optional<RunCursor> cursor_of(const HttpRequest &request)
+{
+    const auto text = request.field("after");
+    const size_t dot = text ? text->find('.') : std::string::npos;
+    if (dot == std::string::npos) {
+        return std::nullopt;
+    }
+    const auto at = parse_integer(text->substr(0, dot), 0, INT64_MAX);
+    return RunCursor{at.value_or(0), text->substr(dot + 1)};
+}
+
+std::string status_links()
+{
+    std::string html = "<p class=\"filters\"><a href=\"/dashboard\">All</a>";
+    for (const std::string_view status : {"EXECUTING", "QUEUED", "DONE_FAILED"}) {
+        html += " · <a href=\"/dashboard?status=" + std::string(status) + "\">" +
+                std::string(status) + "</a>";
+    }
+    return html + "</p>\n";
+}
+
 std::string runs_section(HttpCall &call)
 {
     RunFilter filter;
     filter.limit = runs_in_a_page;
     filter.status = call.request.field("status");
-    const auto cursor = call.request.field("after");
-    if (cursor) {
-        const size_t dot = std::min(cursor->find('.'), cursor->size() - 1);
-        filter.after = {parse_integer(cursor->substr(0, dot), 0, INT64_MAX).value_or(0),
-                        cursor->substr(dot + 1)};
-    }
-    const std::vector<RunSummary> runs = list_runs(call.database(), filter);
-    std::string html = table_open(
-        "Runs", {"Run", "Status", "Phases", "Tokens of cap", "Created", "Goal"});
-    for (const RunSummary &run : runs) {
+    filter.after = cursor_of(call.request);
+    const std::vector<RunSummary> page_of = list_runs(call.database(), filter);
+    const bool is_first = !filter.status && !filter.after;
+    std::string html = status_links();
+    html += table_open("runs",
+                       {"Run", "Status", "Phases", "Tokens of cap", "Created", "Goal"});
+    for (const RunSummary &run : is_first ? first_runs(call.database()) : page_of) {
         html += run_row(run);
     }
     html += table_close;
-    if (runs.empty()) {
+    if (page_of.empty()) {
         html += "<p>No runs. Record one with <code>ap-run create PLAN</code>.</p>\n";
     }
-    if (static_cast<int64_t>(runs.size()) == runs_in_a_page) {
+    if (static_cast<int64_t>(page_of.size()) == runs_in_a_page) {
+        const RunSummary &last = page_of.back();
         html += "<p><a href=\"/dashboard?after=" +
-                encode_percent(std::to_string(runs.back().created_at) + "." +
-                               runs.back().run_id) +
+                encode_percent(std::to_string(last.created_at) + "." + last.run_id) +
                 (filter.status ? "&amp;status=" + encode_percent(*filter.status) : "") +
                 "\">Older runs</a></p>\n";
     }
@@ -133,8 +167,8 @@ std::string breakers_section(HttpCall &call, const Health &health)
     if (health.breakers.empty()) {
         return section("breakers", "Circuit breakers", "<p>None was used yet.</p>\n");
     }
-    std::string html = table_open("Circuit breakers", {"Breaker", "State", "Failures",
-                                                       "Opened", "Retry", "Action"});
+    std::string html = table_open(
+        "breakers", {"Breaker", "State", "Failures", "Opened", "Retry", "Action"});
     for (const Breaker &breaker : health.breakers) {
         html +=
             "<tr><td>" + html_escape(breaker.name) + "</td><td>" +
@@ -156,7 +190,7 @@ std::string executors_section(const Health &health)
         return section("executors", "Executors", "<p>None is running.</p>\n");
     }
     std::string html =
-        table_open("Executors", {"Run", "Process", "Jobs", "Since", "State"});
+        table_open("executors", {"Run", "Process", "Jobs", "Since", "State"});
     for (const ExecutorHealth &executor : health.executors) {
         html += "<tr><td>" + html_escape(executor.run_id) + "</td><td>" +
                 std::to_string(executor.pid) + "</td><td>" +

@@ -1,6 +1,6 @@
 #include "domain/breaker.hh"
+#include "domain/control_request.hh"
 #include "domain/run.hh"
-#include "domain/run_control.hh"
 #include "domain/users.hh"
 #include "net/authentication.hh"
 #include "net/dashboard.hh"
@@ -38,6 +38,17 @@ std::optional<HttpReply> confirmation(const HttpRequest &request, const std::str
                      "\"><input type=\"hidden\" name=\"confirmed\" value=\"1\">"
                      "<button class=\"danger\">Yes</button> <a href=\"" +
                      html_escape(back) + "\">No, go back</a></form>\n"});
+}
+
+void ask(HttpCall &call, const std::string &run_id, ControlVerb verb,
+         const std::string &phase_id)
+{
+    ControlRequest request;
+    request.run_id = run_id;
+    request.verb = verb;
+    request.phase_id = phase_id;
+    request.source = "dashboard";
+    request_control(call.state, request, call.clock);
 }
 
 std::string run_url(const std::string &run_id)
@@ -84,7 +95,7 @@ HttpReply dashboard::run_action(HttpCall &call)
         return *asks;
     }
     if (verb) {
-        request_control(call.state, run_id, *verb, "", "dashboard", call.clock);
+        ask(call, run_id, *verb, "");
     } else {
         retry_run(call.database(), run_id, std::nullopt);
     }
@@ -101,8 +112,7 @@ HttpReply dashboard::time_out_phase(HttpCall &call)
                                  run_url(run_id))) {
         return *asks;
     }
-    request_control(call.state, run_id, ControlVerb::Timeout, phase_id, "dashboard",
-                    call.clock);
+    ask(call, run_id, ControlVerb::Timeout, phase_id);
     return redirect_reply(run_url(run_id));
 }
 

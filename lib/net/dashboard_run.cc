@@ -102,7 +102,7 @@ std::string phases_section(HttpCall &call, const RunSummary &run)
     std::string html =
         "<section id=\"phases\" aria-labelledby=\"h-phases\"><h2 "
         "id=\"h-phases\">Phases</h2>\n<div class=\"scroll\" tabindex=\"0\" "
-        "role=\"region\" aria-label=\"Phases\"><table><thead><tr>";
+        "role=\"region\" aria-label=\"Table of phases\"><table><thead><tr>";
     for (const char *heading :
          {"Phase", "Tier", "Status", "Attempts", "Tokens of cap", "Reason", "Action"}) {
         html += std::string("<th scope=\"col\">") + heading + "</th>";
@@ -162,7 +162,7 @@ HttpReply dashboard::phase_page(HttpCall &call)
     std::string main = "<section id=\"phase\"><p><a href=\"" + run_url(run_id) +
                        "\">Run " + html_escape(run_id) +
                        "</a></p>\n<div class=\"scroll\" tabindex=\"0\" role=\"region\" "
-                       "aria-label=\"Phase\"><table><tbody>" +
+                       "aria-label=\"Table of the phase\"><table><tbody>" +
                        phase_row(call.request, run, phase) +
                        "</tbody></table></div></section>\n";
     std::vector<AttemptSummary> attempts =

@@ -142,6 +142,12 @@ void EventHub::keep_alive()
     }
 }
 
+EventHub::Milliseconds EventHub::pause() const
+{
+    const auto pause = pause_per_watcher * static_cast<int64_t>(watchers_.size());
+    return std::min(std::chrono::duration_cast<Milliseconds>(pause), usage_interval);
+}
+
 void EventHub::tick()
 {
     std::erase_if(watchers_,
@@ -151,7 +157,10 @@ void EventHub::tick()
     }
     keep_alive();
     const int64_t version = database_.query_integer("PRAGMA data_version");
-    if (std::exchange(data_version_, version) != version) {
+    has_news_ |= std::exchange(data_version_, version) != version;
+    if (has_news_ && clock_.monotonic() - news_sent_ >= pause()) {
+        news_sent_ = clock_.monotonic();
+        has_news_ = false;
         send_new_events();
         usage_is_due_ = true;
     }

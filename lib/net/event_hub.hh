@@ -26,6 +26,11 @@ public:
     /// How often tick() is wanted while somebody follows.
     static constexpr Milliseconds interval{40};
 
+    /// After a change was told, the next waits for so long for each client, so that many
+    /// of them on a busy database do not take the executors' time; 200 ms at most. What
+    /// comes after a quiet moment is told at once.
+    static constexpr std::chrono::microseconds pause_per_watcher{400};
+
     /// A client that does not read is cut off when so many bytes wait for it; it comes
     /// back with Last-Event-ID.
     static constexpr size_t longest_queue = 256 << 10;
@@ -57,6 +62,7 @@ private:
     void send_usage();
     void send_to_all(std::string_view message, std::string_view run_id, int64_t event_id);
     void keep_alive();
+    Milliseconds pause() const;
 
     Sqlite &database_;
     const Clock &clock_;
@@ -64,7 +70,9 @@ private:
     int64_t data_version_ = -1;
     int64_t last_event_ = 0;
     int64_t last_usage_ = 0;
+    bool has_news_ = false;
     bool usage_is_due_ = false;
+    Milliseconds news_sent_{0};
     Milliseconds usage_sent_{0};
     Milliseconds kept_alive_{0};
 };

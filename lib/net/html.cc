@@ -61,6 +61,7 @@ HttpReply page(const HttpRequest &request, PageParts parts, int status)
                        "<meta name=\"color-scheme\" content=\"light dark\">\n<title>" +
                        html_escape(parts.title) +
                        " – Autopack</title>\n"
+                       "<link rel=\"icon\" href=\"/assets/icon.svg\">\n"
                        "<link rel=\"stylesheet\" href=\"/assets/dashboard.css\">\n"
                        "<script src=\"/assets/dashboard.js\" defer></script>\n"
                        "</head>\n<body>\n"

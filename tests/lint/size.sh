@@ -9,8 +9,6 @@ known="
 lib/domain/migrations/m0001_first.hh 333
 tools/ap-breaker.cc 252
 tools/ap-budget.cc 233
-tools/ap-breaker.cc 272
-tools/ap-budget.cc 290
 "
 
 limit_of()
