@@ -138,7 +138,8 @@ class Nginx:
             file.write(
                 f"""user root; worker_processes 1; pid {directory}/pid; daemon off;
                 error_log {directory}/error.log; events {{ worker_connections 1024; }}
-                http {{ access_log off; sendfile on; keepalive_requests 100000000;
+                http {{ access_log off; sendfile on; tcp_nodelay on;
+                open_file_cache max=10; open_file_cache_valid 60s; keepalive_requests 100000000;
                 server {{ listen 127.0.0.1:{self.port}; root {directory}; }} }}"""
             )
         self.process = subprocess.Popen([nginx, "-c", settings])

@@ -299,6 +299,7 @@ END
     [[ "$(status_of "$url/$long")" == 4* ]]
     [[ "$(status_of -H "X: $long" "$url/health")" == 4* ]]
     [ "$(status_of -X PATCH "$url/api/runs")" = 405 ]
+    [ "$(status_of --head "$url/api/events/stream")" = 200 ]
     [ "$(status_of -X POST -H 'Content-Type: application/json' -d '[' "$url/api/runs/x/retry")" = 422 ]
     [ "$(status_of -X POST -d 'a=b' "$url/api/runs/x/retry")" = 415 ]
     [ "$(status_of "$url/health")" = 200 ]

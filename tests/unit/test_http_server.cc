@@ -87,6 +87,18 @@ void an_answer_is_given_at_once()
     CHECK(contains(answer, "Date: "));
 }
 
+void an_answer_given_at_once_keeps_the_connection()
+{
+    Served served([](const Exchange &exchange) { exchange->respond(200, {}, "now"); });
+    Talk client = served.connect();
+    for (int round = 1; round <= 3; round++) {
+        client.say("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+        CHECK(!contains(served.hear(client, "now"), "Connection: close"));
+        client.forget();
+    }
+    CHECK_EQUAL(served.server.connections(), 1u);
+}
+
 void an_answer_may_come_later_and_the_connection_is_kept()
 {
     Exchange waiting;
@@ -564,6 +576,7 @@ int main()
     const CMUnitTest tests[] = {
         TEST(a_request_is_seen_as_it_was_sent),
         TEST(an_answer_is_given_at_once),
+        TEST(an_answer_given_at_once_keeps_the_connection),
         TEST(an_answer_may_come_later_and_the_connection_is_kept),
         TEST(a_streamed_answer_arrives_piece_by_piece),
         TEST(an_answer_complete_before_it_is_sent_has_a_length),
