@@ -154,7 +154,7 @@ std::string model_chart(const std::vector<ModelUsage> &list)
 
 std::string token_bar(int64_t used, int64_t reserved, int64_t cap)
 {
-    const std::string text =
+    std::string text =
         format_count(used) + " of " + (cap > 0 ? format_count(cap) : "no") +
         (cap > 0 ? " (" + std::to_string(used * 100 / cap) + " %)" : " cap");
     if (cap <= 0) {

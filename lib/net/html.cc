@@ -52,7 +52,7 @@ std::string header_of(const HttpRequest &request)
 
 } // namespace
 
-HttpReply page(const HttpRequest &request, PageParts parts, int status)
+HttpReply page(const HttpRequest &request, const PageParts &parts, int status)
 {
     std::string html = "<!doctype html>\n<html lang=\"en\">\n<head>\n"
                        "<meta charset=\"utf-8\">\n"

@@ -19,7 +19,7 @@ struct PageParts
     std::string main;
     std::string_view events{};
 };
-HttpReply page(const HttpRequest &request, PageParts parts, int status = 200);
+HttpReply page(const HttpRequest &request, const PageParts &parts, int status = 200);
 
 /// A page that says what went wrong.
 HttpReply error_page(const HttpRequest &request, int status, std::string_view detail);

@@ -3,6 +3,7 @@
 #include "domain/access.hh"
 #include "net/http_request.hh"
 
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <span>
@@ -30,7 +31,7 @@ struct Route
     std::optional<AccessScope> scope{}; ///< what it takes; nothing: anybody may
     Way way = Way::Read;
     HttpReply (*answer)(HttpCall &) = nullptr; ///< for Read, Work and Login
-    size_t body_limit = 0;                     ///< bytes; 0: it takes no body
+    uint32_t body_limit = 0;                   ///< bytes; 0: it takes no body
     bool is_page =
         false; ///< for browsers: errors are pages, and who must log in is sent on
 };
