@@ -147,12 +147,18 @@ ExitStatus cleanup(const ap::Arguments &arguments, ap::State &state)
         json.set("connections", result.connections)
             .set("executors", result.executors)
             .set("attempts", result.attempts)
+            .set("gateways", result.gateways)
+            .set("calls", result.calls)
             .set("directories", directories);
         ap::print(json.dump() + "\n");
     } else if (arguments.has("verbose")) {
         ap::print("forgot " + std::to_string(result.connections) + " connections and " +
                   std::to_string(result.executors) + " executors, took up " +
                   std::to_string(result.attempts) + " attempts\n");
+        if (result.gateways > 0) {
+            ap::print("closed the books of " + std::to_string(result.gateways) +
+                      " gateways, recorded " + std::to_string(result.calls) + " calls\n");
+        }
         if (directories > 0) {
             ap::print("removed the files of " + std::to_string(directories) +
                       " deleted runs\n");

@@ -122,6 +122,13 @@ int64_t Budget::tokens_left() const noexcept
     return left_of(token_cap, tokens_used, tokens_reserved);
 }
 
+int64_t Budget::cost_left() const noexcept
+{
+    return cost_cap_microusd ? left_of(*cost_cap_microusd, cost_used_microusd,
+                                       cost_reserved_microusd)
+                             : largest_amount;
+}
+
 bool record_usage(Sqlite &database, const UsageOrigin &origin, const Usage &usage,
                   const Clock &clock)
 {

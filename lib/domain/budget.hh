@@ -33,6 +33,9 @@ struct Budget
 
     /// Tokens that can still be reserved; 0 if none.
     int64_t tokens_left() const noexcept;
+
+    /// Micro-dollars that can still be reserved; largest_amount without a cap.
+    int64_t cost_left() const noexcept;
 };
 
 /// Tokens one LLM call used.

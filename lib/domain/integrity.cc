@@ -63,6 +63,24 @@ constexpr Rule rules[] = {
         FROM budgets b LEFT JOIN sums s USING (run_id, phase_id)
         WHERE b.tokens_reserved <> coalesce(s.tokens, 0)
             OR b.cost_reserved_microusd <> coalesce(s.cost, 0))sql"},
+    {"gateway-tranches", R"sql(
+        SELECT 'reservation ' || r.reservation_id || ' is a tranche of '
+            || coalesce('gateway ' || g.gateway_id || ', which has ended', 'no gateway')
+            || ' and still open'
+        FROM budget_reservations r LEFT JOIN gateways g USING (gateway_id)
+        WHERE r.status = 'OPEN' AND r.purpose = 'gateway tranche'
+            AND (g.gateway_id IS NULL OR g.ended_at IS NOT NULL))sql"},
+    {"day-usage", R"sql(
+        WITH sums (day, tokens, cost) AS (
+            SELECT date(created_at / 1000, 'unixepoch'),
+                sum(prompt_tokens + completion_tokens), sum(cost_microusd)
+            FROM llm_usage_events GROUP BY 1)
+        SELECT 'day ' || s.day || ' counts ' || coalesce(d.tokens_used, 0)
+            || ' tokens and ' || coalesce(d.cost_used_microusd, 0)
+            || ' micro-USD, its usage sums to ' || s.tokens || ' and ' || s.cost
+        FROM sums s LEFT JOIN day_usage d USING (day)
+        WHERE coalesce(d.tokens_used, 0) < s.tokens
+            OR coalesce(d.cost_used_microusd, 0) < s.cost)sql"},
     {"run-counters", R"sql(
         SELECT 'run ' || r.run_id || ' counts ' || r.open_phases || ' open and '
             || r.failed_phases || ' failed phases' FROM runs r

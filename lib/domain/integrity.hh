@@ -26,7 +26,8 @@ std::vector<Finding> check_integrity(Sqlite &database);
 /// Removes the connections of dead processes (pid, start time, boot) and records the
 /// executors among them as died and their open attempts as interrupted, their phases
 /// queued again (failed once `max_interruptions` is passed). What such an attempt left
-/// running is ended first. With a run id, only that run's executors.
+/// running is ended first. Closes the books of gateways that died. With a run id, only
+/// that run's executors.
 CleanupResult forget_dead_processes(State &state, std::string_view run_id = {});
 
 } // namespace ap

@@ -3,6 +3,7 @@
 #include "domain/attempt_result.hh"
 #include "domain/attempt_usage.hh"
 #include "domain/control.hh"
+#include "domain/gateway_recovery.hh"
 #include "domain/lease.hh"
 #include "sys/process.hh"
 
@@ -174,6 +175,10 @@ CleanupResult forget_dead_processes(State &state, std::string_view run_id)
         }
     }
     CleanupResult result;
+    const Reconciliation books =
+        reconcile_gateways(database, gateway_journal_path(state.paths()), clock);
+    result.gateways = books.gateways;
+    result.calls = books.exact + books.estimated;
     if (connections.empty() && executors.empty()) {
         return result;
     }

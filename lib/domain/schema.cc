@@ -2,6 +2,7 @@
 
 #include "domain/migrations/m0001_first.hh"
 #include "domain/migrations/m0002_attempts.hh"
+#include "domain/migrations/m0004_gateway.hh"
 #include "domain/migrations/m0005_capabilities.hh"
 #include "domain/migrations/m0007_users.hh"
 
@@ -13,6 +14,7 @@ namespace {
 constexpr Migration all_migrations[] = {
     {1, "first schema", migrations_sql::first_schema},
     {2, "attempts: usage spool, executor index", migrations_sql::attempts},
+    {4, "gateway", migrations_sql::gateway},
     {5, "capabilities", migrations_sql::capabilities},
     {7, "users, tokens, sums of usage", migrations_sql::users},
 };

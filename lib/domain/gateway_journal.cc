@@ -1,0 +1,161 @@
+#include "domain/gateway_journal.hh"
+
+#include "base/error.hh"
+#include "sys/path.hh"
+#include "sys/process.hh"
+
+#include <algorithm>
+#include <cstring>
+#include <type_traits>
+
+namespace ap {
+
+namespace {
+
+constexpr int64_t under_way = 256;
+
+struct JournalHeader
+{
+    char magic[8];
+    uint32_t version;
+    uint32_t slot_size;
+    uint32_t slots;
+    uint32_t unused;
+    int64_t gateway_id; ///< 0: nothing counts
+    char boot_id[64];
+};
+
+constexpr std::string_view magic = "apgate\n";
+constexpr uint32_t version = 1;
+constexpr size_t header_size = 4096;
+
+static_assert(std::is_trivially_copyable_v<JournalSlot>);
+static_assert(sizeof(JournalHeader) <= header_size);
+static_assert(header_size % alignof(JournalSlot) == 0);
+
+JournalHeader &header_of(const MappedFile &file)
+{
+    return *reinterpret_cast<JournalHeader *>(file.data());
+}
+
+std::span<JournalSlot> slots_in(const MappedFile &file, size_t count)
+{
+    return {reinterpret_cast<JournalSlot *>(file.data() + header_size), count};
+}
+
+size_t file_size(size_t slots)
+{
+    return header_size + slots * sizeof(JournalSlot);
+}
+
+} // namespace
+
+void store_text(std::span<char> field, std::string_view text) noexcept
+{
+    const size_t length = std::min(text.size(), field.size() - 1);
+    std::copy_n(text.begin(), length, field.begin());
+    field[length] = '\0';
+}
+
+std::string_view stored_text(std::span<const char> field) noexcept
+{
+    return {field.data(), strnlen(field.data(), field.size())};
+}
+
+Usage usage_of_slot(const JournalSlot &slot, UnixMs now)
+{
+    Usage usage;
+    usage.provider = stored_text(slot.provider);
+    usage.model = stored_text(slot.model);
+    usage.request_id = stored_text(slot.request_id);
+    if (slot_state(slot) == JournalSlot::Settled) {
+        usage.prompt_tokens = slot.prompt_tokens;
+        usage.completion_tokens = slot.completion_tokens;
+        usage.cached_tokens = slot.cached_tokens;
+        usage.cache_write_tokens = slot.cache_write_tokens;
+        usage.reasoning_tokens = slot.reasoning_tokens;
+        usage.cost_microusd = slot.cost_microusd;
+        usage.duration_ms = slot.duration_ms;
+        usage.estimated = slot.estimated != 0;
+        return usage;
+    }
+    const bool shows =
+        slot.streamed != 0 && slot.hidden_output == 0 && slot.output_seen > 0;
+    usage.prompt_tokens = slot.input;
+    usage.completion_tokens =
+        shows ? std::max(slot.output_seen,
+                         std::min(slot.output, slot.output_seen + under_way))
+              : std::max(slot.output, slot.output_seen);
+    usage.cost_microusd =
+        slot.has_facts != 0
+            ? cost_bound(slot.facts, usage.prompt_tokens, usage.completion_tokens)
+            : 0;
+    usage.duration_ms = std::max<int64_t>(0, now - slot.started_at);
+    usage.estimated = true;
+    return usage;
+}
+
+GatewayJournal::GatewayJournal(const std::string &path, uint32_t slots)
+    : file_(path, file_size(slots))
+    , slots_(slots_in(file_, slots))
+{
+    header_of(file_).gateway_id = 0;
+    for (JournalSlot &slot : slots_) {
+        // Pages never used stay unused.
+        if (slot_state(slot) != JournalSlot::Free) {
+            set_slot_state(slot, JournalSlot::Free);
+        }
+    }
+}
+
+void GatewayJournal::begin(int64_t gateway_id)
+{
+    JournalHeader &header = header_of(file_);
+    store_text(header.magic, magic);
+    header.version = version;
+    header.slot_size = sizeof(JournalSlot);
+    header.slots = size();
+    store_text(header.boot_id, ProcessIdentity::self().boot_id);
+    std::atomic_ref(header.gateway_id).store(gateway_id, std::memory_order_release);
+}
+
+void GatewayJournal::end() noexcept
+{
+    std::atomic_ref(header_of(file_).gateway_id).store(0, std::memory_order_release);
+}
+
+LeftJournal::LeftJournal(const std::string &path)
+{
+    if (!path_exists(path)) {
+        return;
+    }
+    try {
+        file_ = MappedFile(path, 0);
+    } catch (const Error &error) {
+        if (error.status() == ExitStatus::NoInput) {
+            return;
+        }
+        if (error.status() != ExitStatus::TryAgain) {
+            throw;
+        }
+        in_use_ = true;
+    }
+}
+
+std::optional<std::span<const JournalSlot>>
+LeftJournal::slots_of(int64_t gateway_id) const
+{
+    if (file_.size() < header_size) {
+        return std::nullopt;
+    }
+    const JournalHeader &header = header_of(file_);
+    if (stored_text(header.magic) != magic || header.version != version ||
+        header.slot_size != sizeof(JournalSlot) || header.gateway_id != gateway_id ||
+        file_.size() < file_size(header.slots) ||
+        stored_text(header.boot_id) != ProcessIdentity::self().boot_id) {
+        return std::nullopt;
+    }
+    return slots_in(file_, header.slots);
+}
+
+} // namespace ap

@@ -1,0 +1,182 @@
+#include "domain/gateway_store.hh"
+
+#include "domain/budget.hh"
+#include "domain/budget_refusal.hh"
+#include "domain/day_budget.hh"
+#include "sys/process.hh"
+
+#include <unistd.h>
+
+namespace ap {
+
+namespace {
+
+AccountRoom::Scope scope_of(const Budget &budget, std::string name)
+{
+    AccountRoom::Scope scope;
+    scope.name = std::move(name);
+    scope.cap.tokens = budget.token_cap;
+    scope.left.tokens = budget.tokens_left();
+    if (budget.cost_cap_microusd) {
+        scope.cap.microusd = *budget.cost_cap_microusd;
+        scope.left.microusd = budget.cost_left();
+    }
+    return scope;
+}
+
+AccountRoom::Scope scope_of(const DayBudget &budget)
+{
+    return {{budget.tokens_left(), budget.cost_left()},
+            {budget.token_cap.value_or(largest_amount),
+             budget.cost_cap_microusd.value_or(largest_amount)},
+            "day " + budget.day};
+}
+
+BudgetScope scope_of(Refusal refusal)
+{
+    return refusal == Refusal::PhaseBudget ? BudgetScope::Phase
+           : refusal == Refusal::RunBudget ? BudgetScope::Run
+                                           : BudgetScope::Day;
+}
+
+} // namespace
+
+GatewayStore::GatewayStore(Sqlite &database, const Clock &clock)
+    : database_(database)
+    , clock_(clock)
+{
+}
+
+int64_t GatewayStore::begin_gateway()
+{
+    const ProcessIdentity self = ProcessIdentity::self();
+    database_
+        .prepare("INSERT INTO gateways (pid, pid_started, boot_id, started_at) "
+                 "VALUES (?1, ?2, ?3, ?4)")
+        .bind_all(int64_t{self.pid}, self.started, self.boot_id, clock_.now())
+        .run();
+    return database_.last_insert_id();
+}
+
+void GatewayStore::end_gateway(int64_t gateway_id)
+{
+    database_.prepare("UPDATE gateways SET ended_at = ?2 WHERE gateway_id = ?1")
+        .bind_all(gateway_id, clock_.now())
+        .run();
+}
+
+bool GatewayStore::record(const JournalSlot &slot, std::string_view run_id,
+                          std::string_view phase_id)
+{
+    const UsageOrigin origin = {
+        std::string(run_id), std::string(phase_id),
+        slot.has_attempt != 0 ? std::optional(slot.attempt) : std::nullopt, "gateway",
+        slot.reservation_id > 0 ? std::optional(slot.reservation_id) : std::nullopt};
+    try {
+        record_usage(database_, origin, usage_of_slot(slot, clock_.now()), clock_);
+        return true;
+    } catch (const Error &error) {
+        if (error.status() != ExitStatus::NoInput) {
+            throw;
+        }
+        return false;
+    }
+}
+
+void GatewayStore::write_tranche(GatewayAccount &account, int64_t gateway_id)
+{
+    GatewayAccount::Plan &plan = account.plan;
+    if (plan.gone || (plan.reservation_id == 0 && plan.row == Amount{})) {
+        return;
+    }
+    if (plan.reservation_id == 0) {
+        database_
+            .prepare("INSERT INTO budget_reservations (run_id, phase_id, tokens, "
+                     "cost_microusd, purpose, pid, created_at, gateway_id) "
+                     "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")
+            .bind_all(account.run_id, account.phase_id, plan.row.tokens,
+                      plan.row.microusd, tranche_purpose, int64_t{getpid()}, clock_.now(),
+                      gateway_id)
+            .run();
+        plan.reservation_id = database_.last_insert_id();
+    } else if (plan.closes) {
+        database_
+            .prepare("UPDATE budget_reservations SET status = 'SETTLED', "
+                     "settled_at = ?2, settled_tokens = ?3 WHERE reservation_id = ?1")
+            .bind_all(plan.reservation_id, clock_.now(), account.spent + plan.used.tokens)
+            .run();
+        plan.reservation_id = 0;
+        plan.row = {};
+    } else {
+        database_
+            .prepare("UPDATE budget_reservations SET tokens = ?2, cost_microusd = ?3 "
+                     "WHERE reservation_id = ?1")
+            .bind_all(plan.reservation_id, plan.row.tokens, plan.row.microusd)
+            .run();
+        if (database_.changes() == 0) { // the run was deleted, and this with it
+            plan.reservation_id = 0;
+            plan.row = {};
+            plan.gone = true;
+        }
+    }
+}
+
+AccountRoom GatewayStore::room_of(const GatewayAccount &account)
+{
+    AccountRoom room;
+    room.run.name = "run '" + account.run_id + "'";
+    room.phase.name = "phase '" + account.phase_id + "' of " + room.run.name;
+    try {
+        room.run = scope_of(show_budget(database_, account.run_id, ""), room.run.name);
+        if (!account.phase_id.empty()) {
+            room.phase =
+                scope_of(show_budget(database_, account.run_id, account.phase_id),
+                         room.phase.name);
+        }
+    } catch (const Error &error) {
+        if (error.status() != ExitStatus::NoInput) {
+            throw;
+        }
+        room.exists = false;
+        return room;
+    }
+    room.day = scope_of(show_day_budget(database_, day_of(clock_.now())));
+    return room;
+}
+
+void GatewayStore::note_refusals(const std::vector<GatewayBooks::RefusedCall> &refused)
+{
+    for (const GatewayBooks::RefusedCall &call : refused) {
+        Statement attempt = database_.prepare(
+            "SELECT 1 FROM attempts WHERE attempt_id = ?1 AND ended_at IS NULL");
+        attempt.bind_all(call.attempt_id);
+        if (attempt.step()) {
+            attempt.reset();
+            note_budget_refusal(database_, call.attempt_id,
+                                {scope_of(call.refusal), call.reason}, clock_);
+        }
+    }
+}
+
+std::map<std::string, int64_t, std::less<>> GatewayStore::largest_outputs()
+{
+    std::map<std::string, int64_t, std::less<>> outputs;
+    Statement query =
+        database_.prepare("SELECT model, largest_output FROM model_outputs");
+    while (query.step()) {
+        outputs.emplace(query.text(0), query.integer(1));
+    }
+    return outputs;
+}
+
+void GatewayStore::save_largest_output(std::string_view model, int64_t output)
+{
+    database_
+        .prepare("INSERT INTO model_outputs VALUES (?1, ?2) ON CONFLICT (model) DO "
+                 "UPDATE SET largest_output = max(largest_output, "
+                 "excluded.largest_output)")
+        .bind_all(model, output)
+        .run();
+}
+
+} // namespace ap

@@ -1,0 +1,95 @@
+#include "domain/gateway_writer.hh"
+
+#include <algorithm>
+
+namespace ap {
+
+GatewayWriter::GatewayWriter(Sqlite &database, const Clock &clock)
+    : database_(database)
+    , store_(database, clock)
+{
+}
+
+int64_t GatewayWriter::begin_gateway()
+{
+    in_transaction(database_, [this] { gateway_id_ = store_.begin_gateway(); });
+    return gateway_id_;
+}
+
+void GatewayWriter::end_gateway()
+{
+    in_transaction(database_, [this] { store_.end_gateway(gateway_id_); });
+}
+
+std::map<std::string, int64_t, std::less<>> GatewayWriter::largest_outputs()
+{
+    return store_.largest_outputs();
+}
+
+void GatewayWriter::record(const std::vector<GatewayCharge> &charges)
+{
+    std::map<std::string_view, int64_t> largest;
+    for (const GatewayCharge &charge : charges) {
+        store_.record(*charge.slot, charge.account->run_id, charge.account->phase_id);
+        if (charge.slot->estimated == 0) {
+            int64_t &output = largest[stored_text(charge.slot->model)];
+            output = std::max(output, charge.slot->completion_tokens);
+        }
+    }
+    for (const auto &[model, output] : largest) {
+        const auto saved = saved_outputs_.find(model);
+        if (output > (saved == saved_outputs_.end() ? 0 : saved->second)) {
+            store_.save_largest_output(model, output);
+            saved_outputs_.insert_or_assign(std::string(model), output);
+        }
+    }
+}
+
+void GatewayWriter::write(std::unique_lock<std::mutex> &lock, GatewayBooks &books,
+                          const std::vector<GatewayCharge> &charges,
+                          std::vector<GatewayAccount *> &affected)
+{
+    record(charges);
+    for (GatewayAccount *account : affected) {
+        GatewayAccount::Plan &plan = account->plan;
+        if (!(plan.used == Amount{}) || !(plan.give == Amount{}) || plan.closes) {
+            const Amount row = plan.row - plan.used - plan.give;
+            plan.row = positive(row);
+            plan.deficit = positive(Amount{} - row);
+            store_.write_tranche(*account, gateway_id_);
+        }
+    }
+    for (size_t i = 0; i < affected.size(); ++i) { // grow() may add to them
+        if (affected[i]->plan.grows) {
+            grow(lock, books, *affected[i], affected);
+        }
+    }
+}
+
+void GatewayWriter::grow(std::unique_lock<std::mutex> &lock, GatewayBooks &books,
+                         GatewayAccount &account, std::vector<GatewayAccount *> &affected)
+{
+    AccountRoom room = store_.room_of(account);
+    lock.lock();
+    const std::vector<GatewayAccount *> givers = books.reclaim(account, room);
+    lock.unlock();
+    for (GatewayAccount *giver : givers) {
+        store_.write_tranche(*giver, gateway_id_);
+        if (std::find(affected.begin(), affected.end(), giver) == affected.end()) {
+            affected.push_back(giver);
+        }
+    }
+    if (!givers.empty()) {
+        room = store_.room_of(account);
+    }
+    lock.lock();
+    const Amount grant = books.decide(account, room, GatewayBooks::Clock::now());
+    const std::vector<GatewayBooks::RefusedCall> refused = books.refused_calls(account);
+    lock.unlock();
+    if (!(grant == Amount{})) {
+        store_.write_tranche(account, gateway_id_);
+    }
+    store_.note_refusals(refused);
+}
+
+} // namespace ap

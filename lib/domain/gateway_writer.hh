@@ -1,0 +1,57 @@
+#pragma once
+
+#include "base/clock.hh"
+#include "domain/gateway_books.hh"
+#include "domain/gateway_store.hh"
+#include "wrap/sqlite.hh"
+
+#include <map>
+#include <mutex>
+#include <string>
+#include <vector>
+
+namespace ap {
+
+/// A settled call and whom it is charged to.
+struct GatewayCharge
+{
+    const JournalSlot *slot;
+    const GatewayAccount *account;
+};
+
+/// Carries out one cycle of the books in the database. For the ledger's thread, which
+/// holds the books' lock only where they decide.
+class GatewayWriter
+{
+public:
+    GatewayWriter(Sqlite &database, const Clock &clock);
+
+    /// Registers this process as a gateway, and as one that has ended.
+    int64_t begin_gateway();
+    void end_gateway();
+
+    std::map<std::string, int64_t, std::less<>> largest_outputs();
+
+    /// Records `charges` and makes the tranches of `affected` what their plans say, in
+    /// the caller's transaction: usage first, by which they shrink, then what they ask
+    /// for, as far as there is room. Accounts that must give up something for others are
+    /// added to `affected`. `lock` is taken for each decision and not held on return.
+    void write(std::unique_lock<std::mutex> &lock, GatewayBooks &books,
+               const std::vector<GatewayCharge> &charges,
+               std::vector<GatewayAccount *> &affected);
+
+    /// The transaction was rolled back.
+    void forget() { saved_outputs_.clear(); }
+
+private:
+    Sqlite &database_;
+    GatewayStore store_;
+    int64_t gateway_id_ = 0;
+    std::map<std::string, int64_t, std::less<>> saved_outputs_;
+
+    void record(const std::vector<GatewayCharge> &charges);
+    void grow(std::unique_lock<std::mutex> &lock, GatewayBooks &books,
+              GatewayAccount &account, std::vector<GatewayAccount *> &affected);
+};
+
+} // namespace ap
