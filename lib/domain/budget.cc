@@ -1,5 +1,6 @@
 #include "domain/budget.hh"
 
+#include "domain/day_budget.hh"
 #include "domain/state.hh"
 
 #include <unistd.h>
@@ -65,6 +66,22 @@ void require_room(const Budget &budget, const ReservationRequest &request)
     }
 }
 
+void require_room(const DayBudget &day, const ReservationRequest &request)
+{
+    if (request.tokens > day.tokens_left()) {
+        throw Error(ExitStatus::BudgetExhausted,
+                    "day " + day.day + " has " + std::to_string(day.tokens_left()) +
+                        " of " + std::to_string(day.token_cap.value_or(0)) +
+                        " tokens left, " + std::to_string(request.tokens) + " asked for");
+    }
+    if (request.cost_microusd > day.cost_left()) {
+        throw Error(ExitStatus::BudgetExhausted,
+                    "day " + day.day + " has " + format_usd(day.cost_left()) + " of " +
+                        format_usd(day.cost_cap_microusd.value_or(0)) + " left, " +
+                        format_usd(request.cost_microusd) + " asked for");
+    }
+}
+
 void require_amount(std::string_view what, int64_t value)
 {
     if (value < 0 || value > largest_amount) {
@@ -124,9 +141,9 @@ int64_t Budget::tokens_left() const noexcept
 
 int64_t Budget::cost_left() const noexcept
 {
-    return cost_cap_microusd ? left_of(*cost_cap_microusd, cost_used_microusd,
-                                       cost_reserved_microusd)
-                             : largest_amount;
+    return cost_cap_microusd
+               ? left_of(*cost_cap_microusd, cost_used_microusd, cost_reserved_microusd)
+               : largest_amount;
 }
 
 bool record_usage(Sqlite &database, const UsageOrigin &origin, const Usage &usage,
@@ -224,6 +241,7 @@ int64_t reserve(Sqlite &database, const ReservationRequest &request, const Clock
             require_room(show_budget(database, request.run_id, request.phase_id),
                          request);
         }
+        require_room(show_day_budget(database, day_of(clock.now())), request);
         database
             .prepare(
                 "INSERT INTO budget_reservations (run_id, phase_id, attempt, tokens, "

@@ -124,10 +124,10 @@ struct ReservationRequest
     std::string purpose;
 };
 
-/// Reserves against the run and the phase at once, in one immediate transaction: used
-/// plus reserved never passes a cap because of it. Returns the reservation's id. Throws
-/// Error(BudgetExhausted) that says which budget has how much left. The reservation
-/// counts until it is settled, whatever becomes of the process.
+/// Reserves against the run, the phase and the day at once, in one immediate transaction:
+/// used plus reserved never passes a cap because of it. Returns the reservation's id.
+/// Throws Error(BudgetExhausted) that says which budget has how much left. The
+/// reservation counts until it is settled, whatever becomes of the process.
 int64_t reserve(Sqlite &database, const ReservationRequest &request, const Clock &clock);
 
 /// Replaces an open reservation by what was really used (which may be more or less, or
