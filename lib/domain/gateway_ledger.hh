@@ -77,7 +77,8 @@ public:
     /// Readable while take_answers() has something: for the caller's poll loop.
     int answers_fd() const noexcept;
 
-    /// Answers to calls that waited, each once: Admitted or Refused.
+    /// Answers to calls that waited, each once: Admitted or Refused. The answer to a call
+    /// that was cancelled meanwhile may still come, and means nothing.
     std::vector<Admission> take_answers();
 
     /// Says that the request is about to go to the provider: from here on the call counts
