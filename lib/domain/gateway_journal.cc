@@ -99,13 +99,6 @@ GatewayJournal::GatewayJournal(const std::string &path, uint32_t slots)
     : file_(path, file_size(slots))
     , slots_(slots_in(file_, slots))
 {
-    header_of(file_).gateway_id = 0;
-    for (JournalSlot &slot : slots_) {
-        // Pages never used stay unused.
-        if (slot_state(slot) != JournalSlot::Free) {
-            set_slot_state(slot, JournalSlot::Free);
-        }
-    }
 }
 
 void GatewayJournal::begin(int64_t gateway_id)

@@ -15,10 +15,10 @@ namespace {
 
 // Blocks that a full disk would deny must be denied now: a store into a hole that cannot
 // be filled ends the process.
-void set_size(int fd, size_t size, const std::string &path)
+void make_zeros(int fd, size_t size, const std::string &path)
 {
-    if (ftruncate(fd, static_cast<off_t>(size)) != 0) {
-        throw_errno("cannot resize '" + path + "'");
+    if (ftruncate(fd, 0) != 0) {
+        throw_errno("cannot empty '" + path + "'");
     }
     const int code = posix_fallocate(fd, 0, static_cast<off_t>(size));
     if (code != 0) {
@@ -48,7 +48,7 @@ MappedFile::MappedFile(const std::string &path, size_t size)
         throw_errno("cannot lock '" + path + "'");
     }
     if (size > 0) {
-        set_size(file_.get(), size, path);
+        make_zeros(file_.get(), size, path);
     } else {
         size_ = size_of(file_.get(), path);
     }

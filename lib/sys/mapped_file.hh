@@ -15,10 +15,11 @@ class MappedFile
 public:
     MappedFile() noexcept = default;
 
-    /// Opens or makes the file, `size` bytes long (mode 0600), and locks it. Throws
-    /// Error(TryAgain) "'PATH' is in use" if another process has it locked, SystemError
-    /// if it cannot be opened, grown or mapped. With `size` 0 the file must exist and is
-    /// mapped as long as it is (an empty one: data() is null).
+    /// Opens or makes the file (mode 0600), locks it, and makes it `size` zeros, of which
+    /// only those that are looked at take memory. Throws Error(TryAgain) "'PATH' is in
+    /// use" if another process has it locked, SystemError if it cannot be opened, grown
+    /// or mapped. With `size` 0 the file must exist and is mapped as it is (an empty one:
+    /// data() is null).
     MappedFile(const std::string &path, size_t size);
     MappedFile(MappedFile &&other) noexcept;
     MappedFile &operator=(MappedFile &&other) noexcept;

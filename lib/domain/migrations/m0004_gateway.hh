@@ -4,8 +4,8 @@
 
 namespace ap::migrations_sql {
 
-// What the gateway's books need: who holds a tranche, what a day may cost, and the largest
-// answer of each model. A day's usage is kept by a trigger, as the budgets are.
+// What the gateway's books need: who holds a tranche, what a day may cost, and the
+// largest answer of each model. A day's usage is kept by a trigger, as the budgets are.
 inline constexpr std::string_view gateway = R"sql(
 CREATE TABLE gateways (
     gateway_id INTEGER PRIMARY KEY AUTOINCREMENT,
