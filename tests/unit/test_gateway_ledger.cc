@@ -19,7 +19,7 @@ namespace {
 
 using State = Admission::State;
 
-const LedgerOptions quick = {500ms, 5ms, 100ms, 64};
+const LedgerOptions quick = {60s, 5ms, 100ms, 64};
 
 void check_sound(const Installation &installation)
 {
@@ -219,7 +219,9 @@ void a_call_that_waited_too_long_is_told_so()
     const Installation installation;
     installation.budget("r", "", 100'000);
     installation.budget("r", "p", 2'000);
-    GatewayLedger ledger(installation.paths(), quick);
+    LedgerOptions impatient = quick;
+    impatient.wait_limit = 200ms;
+    GatewayLedger ledger(installation.paths(), impatient);
     const Admission held = admitted(ledger, call_of("a", 1500, 100));
     const Admission late = admitted(ledger, call_of("b", 1500, 100));
     CHECK(late.state == State::Refused);

@@ -75,7 +75,7 @@ void calls_of_a_killed_gateway_are_recorded_once()
               "SELECT tokens_reserved FROM budgets WHERE phase_id = 'p'") >= 1350);
     const Reconciliation done = reconcile(installation);
     CHECK_EQUAL(done.gateways, 1);
-    CHECK_EQUAL(done.exact, 1);
+    CHECK(done.exact <= 1); // a cycle that was under way may have written it
     CHECK_EQUAL(done.estimated, 2);
     CHECK_EQUAL(installation.open().query_text(
                     "SELECT group_concat(request_id || ' ' || prompt_tokens || ' ' || "
@@ -121,8 +121,8 @@ void after_a_power_loss_the_whole_tranche_counts()
     installation.budget("r", "", 100'000);
     installation.budget("r", "p", 50'000);
     in_killed_process([&] { make_calls_in_every_state(installation, slow); });
-    const int64_t held =
-        installation.number("SELECT tokens_reserved FROM budgets WHERE phase_id = 'p'");
+    const int64_t held = installation.number(
+        "SELECT tokens_used + tokens_reserved FROM budgets WHERE phase_id = 'p'");
     {
         MappedFile journal(gateway_journal_path(installation.paths()), 0);
         std::string bytes(reinterpret_cast<char *>(journal.data()), 4096);
@@ -145,7 +145,7 @@ void without_its_journal_the_whole_tranche_counts()
         installation.budget("r", "p", 50'000);
         in_killed_process([&] { make_calls_in_every_state(installation, slow); });
         const int64_t held = installation.number(
-            "SELECT tokens_reserved FROM budgets WHERE phase_id = 'p'");
+            "SELECT tokens_used + tokens_reserved FROM budgets WHERE phase_id = 'p'");
         const std::string journal = gateway_journal_path(installation.paths());
         remove_file(journal);
         if (content != "gone") {
