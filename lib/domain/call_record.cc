@@ -2,10 +2,12 @@
 
 #include "base/http_field.hh"
 #include "base/text.hh"
+#include "sys/path.hh"
 #include "wrap/json.hh"
 #include "wrap/sodium.hh"
 
 #include <algorithm>
+#include <fcntl.h>
 
 namespace ap {
 
@@ -105,6 +107,14 @@ std::string call_record_line(const CallRecord &record)
         line.set("usage", usage_to_json(*record.usage));
     }
     return line.dump() + "\n";
+}
+
+void append_call_record(const std::string &directory, const CallRecord &record)
+{
+    make_directories(directory, 0700);
+    const std::string path = join_path(directory, "archive.jsonl");
+    const Fd file = open_file(path, O_WRONLY | O_APPEND | O_CREAT, 0600);
+    write_all(file.get(), call_record_line(record), "'" + path + "'");
 }
 
 CallRecord call_record_from_line(std::string_view text, std::string_view source)

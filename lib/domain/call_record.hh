@@ -44,6 +44,11 @@ struct CallRecord
 /// The record as one line, newline included, less its secrets.
 std::string call_record_line(const CallRecord &record);
 
+/// Appends the record to `archive.jsonl` in `directory` (an attempt's, made if it is not
+/// there) with one write; the file is for its owner only. It is not synced: an archive is
+/// for looking back and for replays, the books are elsewhere. Throws SystemError.
+void append_call_record(const std::string &directory, const CallRecord &record);
+
 /// Reads a line back. Throws Error(BadData) "`source`: ..." if it is none.
 CallRecord call_record_from_line(std::string_view line, std::string_view source);
 

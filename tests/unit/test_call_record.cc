@@ -1,7 +1,10 @@
 #include "check.hh"
+#include "support.hh"
 
 #include "base/error.hh"
 #include "domain/call_record.hh"
+
+#include <sys/stat.h>
 
 using namespace ap;
 
@@ -90,6 +93,20 @@ void takes_only_the_parameter_key_off_a_target()
     CHECK_EQUAL(target_without_key("/a?keyword=x&monkey=y"), "/a?keyword=x&monkey=y");
 }
 
+void appends_to_a_file_for_its_owner_only()
+{
+    const check::TemporaryDirectory directory;
+    const std::string attempt = directory.file("phases/a/attempt-1");
+    append_call_record(attempt, record());
+    append_call_record(attempt, record());
+    const std::string path = attempt + "/archive.jsonl";
+    CHECK_EQUAL(read_file(path, 100'000),
+                call_record_line(record()) + call_record_line(record()));
+    struct stat status = {};
+    CHECK_EQUAL(stat(path.c_str(), &status), 0);
+    CHECK_EQUAL(status.st_mode & 0777, 0600U);
+}
+
 void names_a_line_that_is_no_record()
 {
     for (const char *line :
@@ -112,6 +129,7 @@ int main()
         TEST(keeps_bodies_of_any_bytes),
         TEST(never_writes_a_key),
         TEST(takes_only_the_parameter_key_off_a_target),
+        TEST(appends_to_a_file_for_its_owner_only),
         TEST(names_a_line_that_is_no_record),
     };
     return cmocka_run_group_tests(tests, nullptr, nullptr);
