@@ -2,6 +2,7 @@
 # ap-breaker as scripts use it.
 
 bats_require_minimum_version 1.5.0
+load common
 
 setup() {
     cd "$BATS_TEST_TMPDIR"
@@ -23,15 +24,6 @@ trip() {
 # become_due NAME: as if its time had passed
 become_due() {
     sqlite3 autopack.db "UPDATE circuit_breakers SET retry_at = 0 WHERE name = '$1'"
-}
-
-# wait_until COMMAND...: polls for it, ten seconds at most
-wait_until() {
-    local deadline=$((SECONDS + 10))
-    until "$@"; do
-        [ "$SECONDS" -lt "$deadline" ] || return 1
-        sleep 0.01
-    done
 }
 
 @test "the first use makes the database" {

@@ -2,6 +2,7 @@
 # ap-budget(1): budgets shown, capped, used, reserved and settled, as scripts do it.
 
 bats_require_minimum_version 1.5.0
+load common
 
 setup() {
     cd "$BATS_TEST_TMPDIR"
@@ -14,22 +15,9 @@ setup() {
 PLAN
 }
 
-query() {
-    sqlite3 autopack.db "$1"
-}
-
 # member NAME [PHASE]: of the budget of the run, or of a phase
 member() {
     ap-budget show r ${2:+"$2"} --json | jq -s ".[0].$1"
-}
-
-# wait_until COMMAND...: polls for it, ten seconds at most
-wait_until() {
-    local deadline=$((SECONDS + 10))
-    until "$@"; do
-        [ "$SECONDS" -lt "$deadline" ] || return 1
-        sleep 0.01
-    done
 }
 
 @test "show prints a table of the run and its phases" {

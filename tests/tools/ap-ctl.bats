@@ -2,6 +2,7 @@
 # ap-ctl(1), the control files that people write with echo, the control FIFO, and signals.
 
 bats_require_minimum_version 1.5.0
+load common
 
 setup() {
     cd "$BATS_TEST_TMPDIR"
@@ -31,24 +32,11 @@ execute() {
     wait_until grep -qs '^run: started' "$1.out"
 }
 
-# wait_until COMMAND...: polls for it, ten seconds at most
-wait_until() {
-    local deadline=$((SECONDS + 10))
-    until "$@"; do
-        [ "$SECONDS" -lt "$deadline" ] || return 1
-        sleep 0.01
-    done
-}
-
 # ends_with STATUS: what the executor exits with
 ends_with() {
     local status=0
     wait "$executor" || status=$?
     [ "$status" -eq "$1" ]
-}
-
-query() {
-    sqlite3 -cmd '.timeout 5000' autopack.db "$1"
 }
 
 phase_is() {

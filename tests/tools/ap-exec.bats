@@ -1,5 +1,7 @@
 #!/usr/bin/env bats
 
+load common
+
 setup() {
     cd "$BATS_TEST_TMPDIR" || exit 1
 }
@@ -7,15 +9,6 @@ setup() {
 plan() {
     printf '%s' "$1" > plan.json
     ap-run create plan.json
-}
-
-# Waits until a command succeeds, for at most ten seconds.
-until_true() {
-    local deadline=$((SECONDS + 10))
-    until "$@"; do
-        [ "$SECONDS" -lt "$deadline" ] || return 1
-        sleep 0.02
-    done
 }
 
 phase_is() {
@@ -94,7 +87,7 @@ job_is_over() {
     plan '{"run_id": "r", "phases": [{"id": "a", "command":
         "test $AUTOPACK_ATTEMPT -gt 1 || sleep 27.1828"}]}'
     ap-exec --quiet --run-id r 3>&- &
-    until_true phase_is a EXECUTING
+    wait_until phase_is a EXECUTING
     kill -9 $!
     ap-exec --quiet --run-id r
     run pgrep -f 'sleep 27.1828'
@@ -114,10 +107,10 @@ report 1
 EOF
     plan '{"run_id": "r", "phases": [{"id": "a", "command": ["bash", "job"]}]}'
     ap-exec --quiet --run-id r 3>&- &
-    until_true tokens_are 1
+    wait_until tokens_are 1
     kill -9 $!
     # The keeper saves them even if no executor comes for a long time.
-    until_true job_is_over
+    wait_until job_is_over
     ap-exec --quiet --run-id r
     [ "$(ap-budget show r a --json | jq .tokens_used)" -eq 50005 ]
     [ "$(sqlite3 autopack.db 'SELECT count(*) FROM llm_usage_events')" -eq 5003 ]
@@ -128,7 +121,7 @@ EOF
     plan '{"run_id": "r", "phases": [{"id": "a", "command": ["sleep", "0.5"]},
         {"id": "b", "command": ["true"]}]}'
     ap-exec --quiet --run-id r 3>&- &
-    until_true phase_is a EXECUTING
+    wait_until phase_is a EXECUTING
     echo stop:r > .autonomous_runs/.stop_executor
     status=0
     wait $! || status=$?
@@ -142,7 +135,7 @@ EOF
 @test "an abort written by echo ends the run now" {
     plan '{"run_id": "r", "phases": [{"id": "a", "command": ["sleep", "30"]}]}'
     ap-exec --quiet --run-id r 3>&- &
-    until_true phase_is a EXECUTING
+    wait_until phase_is a EXECUTING
     echo abort:r > .autonomous_runs/.abort_run
     status=0
     wait $! || status=$?
@@ -155,8 +148,8 @@ EOF
     plan '{"run_id": "r", "phases": [{"id": "a", "command": ["sleep", "30"]},
         {"id": "b", "command": ["sleep", "30"]}]}'
     ap-exec --quiet --jobs 2 --run-id r 3>&- &
-    until_true phase_is a EXECUTING
-    until_true phase_is b EXECUTING
+    wait_until phase_is a EXECUTING
+    wait_until phase_is b EXECUTING
     echo timeout:a > .autonomous_runs/.force_timeout
     ap-ctl timeout r b
     status=0
@@ -234,7 +227,7 @@ EOF
         {"id": "a", "command": "until [ -e b.here ]; do sleep 0.01; done"},
         {"id": "b", "command": "touch b.here"}]}'
     timeout 20 ap-exec --quiet --run-id r 3>&- &
-    until_true phase_is a EXECUTING
+    wait_until phase_is a EXECUTING
     echo AUTOPACK_JOBS=2 > autopack.conf
     pkill -HUP -P $! ap-exec
     wait $!
@@ -244,7 +237,7 @@ EOF
 @test "SIGHUP moves the cap of a run whose plan gave none" {
     plan '{"run_id": "r", "phases": [{"id": "a", "command": ["sleep", "60"]}]}'
     ap-exec --quiet --run-id r 3>&- &
-    until_true phase_is a EXECUTING
+    wait_until phase_is a EXECUTING
     ap-budget report r a --prompt-tokens 100
     echo AUTOPACK_RUN_TOKEN_CAP=10 > autopack.conf
     kill -HUP $!
@@ -258,10 +251,10 @@ EOF
     plan '{"run_id": "r", "phases": [
         {"id": "a", "command": "until [ -e go ]; do sleep 0.01; done"}]}'
     ap-exec --quiet --run-id r 2> warnings 3>&- &
-    until_true phase_is a EXECUTING
+    wait_until phase_is a EXECUTING
     echo AUTOPACK_JOBS=many > autopack.conf
     kill -HUP $!
-    until_true grep -q "configuration kept as it was: $PWD/autopack.conf:1: " warnings
+    wait_until grep -q "configuration kept as it was: $PWD/autopack.conf:1: " warnings
     touch go
     wait $!
     run_is DONE_SUCCESS

@@ -3,6 +3,7 @@
 # and fleeing children, clocks that jump. Each with its documented exit status.
 
 bats_require_minimum_version 1.5.0
+load common
 
 setup() {
     cd "$BATS_TEST_TMPDIR"
@@ -30,19 +31,6 @@ small_disk() {
 # fill: leaves no byte on the disk
 fill() {
     cat /dev/zero >filler 2>/dev/null || true
-}
-
-# wait_until COMMAND...: polls for it, ten seconds at most
-wait_until() {
-    local deadline=$((SECONDS + 10))
-    until "$@"; do
-        [ "$SECONDS" -lt "$deadline" ] || return 1
-        sleep 0.01
-    done
-}
-
-query() {
-    sqlite3 -cmd '.timeout 5000' autopack.db "$1"
 }
 
 # create COMMAND [MEMBERS]: the run r of the phase a

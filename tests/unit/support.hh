@@ -2,6 +2,7 @@
 
 #include "base/clock.hh"
 #include "domain/schema.hh"
+#include "domain/state.hh"
 #include "sys/path.hh"
 #include "wrap/sqlite.hh"
 
@@ -32,6 +33,12 @@ public:
 private:
     std::string path_;
 };
+
+/// Where a state in that directory has its files, whatever the environment says.
+inline ap::StatePaths paths_in(const TemporaryDirectory &directory)
+{
+    return {directory.file("autopack.db"), directory.file("runs"), directory.path()};
+}
 
 /// A migrated database in a file of its own.
 class TemporaryDatabase

@@ -23,7 +23,7 @@ class Fixture
 {
 public:
     Fixture()
-        : state_(paths(), State::Access::Create, "test")
+        : state_(check::paths_in(directory_), State::Access::Create, "test")
         , files(state_, "r", clock)
     {
         for (const char *run : {"r", "s"}) {
@@ -82,15 +82,6 @@ public:
     }
 
 private:
-    StatePaths paths() const
-    {
-        StatePaths paths;
-        paths.directory = directory_.path();
-        paths.database = directory_.file("autopack.db");
-        paths.runs = directory_.file("runs");
-        return paths;
-    }
-
     check::TemporaryDirectory directory_;
     State state_;
 

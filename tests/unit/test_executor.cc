@@ -60,7 +60,7 @@ class Fixture
 {
 public:
     explicit Fixture(const std::string &phases, const std::string &members = "")
-        : state_(paths(), State::Access::Create, "test")
+        : state_(paths_, State::Access::Create, "test")
     {
         const std::string text =
             R"({"run_id": "r", )" + members + R"("phases": )" + phases + "}";
@@ -112,17 +112,8 @@ public:
     Observer observer;
 
 private:
-    StatePaths make_paths() const
-    {
-        StatePaths paths;
-        paths.directory = directory_.path();
-        paths.database = directory_.file("autopack.db");
-        paths.runs = directory_.file("runs");
-        return paths;
-    }
-
     check::TemporaryDirectory directory_;
-    StatePaths paths_ = make_paths();
+    StatePaths paths_ = check::paths_in(directory_);
     State state_;
     SystemClock clock_;
 };

@@ -41,7 +41,7 @@ class Fixture
 {
 public:
     explicit Fixture(const std::string &limits = "", const std::string &grace = "200ms")
-        : state_(paths(), State::Access::Create, "test")
+        : state_(check::paths_in(directory_), State::Access::Create, "test")
     {
         const std::string text = R"({"run_id": "r", "phases": [
             {"id": "a", "command": "true", "grace": ")" +
@@ -116,15 +116,6 @@ public:
     }
 
 private:
-    StatePaths paths() const
-    {
-        StatePaths paths;
-        paths.directory = directory_.path();
-        paths.database = directory_.file("autopack.db");
-        paths.runs = directory_.file("runs");
-        return paths;
-    }
-
     check::TemporaryDirectory directory_;
     State state_;
     check::ManualClock clock_;
