@@ -3,8 +3,8 @@
 #include "cli/tool.hh"
 #include "domain/budget_report.hh"
 #include "domain/control.hh"
-#include "sys/path.hh"
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 
@@ -42,7 +42,8 @@ constexpr ap::ToolSpec spec = {.name = "ap-budget",
                                .options = options,
                                .verbs = verbs};
 
-constexpr size_t largest_report = 64 << 20;
+constexpr std::string_view usage_options[] = {
+    "prompt-tokens", "completion-tokens", "model", "provider", "request-id", "cost-usd"};
 constexpr auto default_interval = std::chrono::seconds(1);
 
 std::string operand_or_variable(const ap::Arguments &arguments, size_t index,
@@ -66,6 +67,20 @@ std::optional<int64_t> microusd(const ap::Arguments &arguments)
     return amount;
 }
 
+// Whether the options tell what was used; "settle --release" and a file tell it, too.
+bool tells_usage(const ap::Arguments &arguments, std::string_view other)
+{
+    const auto given = [&](std::string_view option) { return arguments.has(option); };
+    const bool any = std::ranges::any_of(usage_options, given);
+    if (any && given(other)) {
+        throw ap::UsageError("either --" + std::string(other) + " or what was used");
+    }
+    if (any && !given("prompt-tokens") && !given("completion-tokens")) {
+        throw ap::UsageError("--prompt-tokens or --completion-tokens is needed");
+    }
+    return any;
+}
+
 ap::Usage usage_of_options(const ap::Arguments &arguments)
 {
     const auto count = [&](std::string_view option) {
@@ -79,18 +94,6 @@ ap::Usage usage_of_options(const ap::Arguments &arguments)
     usage.request_id = arguments.value("request-id");
     usage.cost_microusd = microusd(arguments).value_or(0);
     return usage;
-}
-
-// The records of a whole input, each read before the first is recorded.
-std::vector<ap::Usage> usage_of_file(const std::string &path)
-{
-    const std::string text = ap::read_file(path, largest_report);
-    try {
-        return ap::usage_from_lines(text, path == "-" ? "standard input" : path);
-    } catch (const ap::Error &error) {
-        throw ap::Error(error.status(),
-                        std::string(error.what()) + "; nothing was recorded");
-    }
 }
 
 std::string percent(const ap::Budget &budget)
@@ -130,11 +133,10 @@ ExitStatus report(const ap::Arguments &arguments, ap::State &state)
     if (run.empty()) {
         throw ap::UsageError("no run: give RUN or set AUTOPACK_RUN_ID");
     }
-    const bool from_options =
-        arguments.has("prompt-tokens") || arguments.has("completion-tokens");
     const std::vector<ap::Usage> records =
-        from_options ? std::vector{usage_of_options(arguments)}
-                     : usage_of_file(arguments.value("file").value_or("-"));
+        tells_usage(arguments, "file")
+            ? std::vector{usage_of_options(arguments)}
+            : ap::usage_from_file(arguments.value("file").value_or("-"));
     return ap::report_usage(state, run, phase, records, ap::SystemClock())
                ? ExitStatus::BudgetExhausted
                : ExitStatus::Done;
@@ -149,9 +151,8 @@ ExitStatus set(const ap::Arguments &arguments, ap::State &state)
     if (!change.token_cap && !change.cost_cap_microusd) {
         throw ap::UsageError("set: --tokens or --cost-usd is needed");
     }
-    const std::string run = arguments.operand(0);
-    ap::set_budget(state.database(), run, arguments.operand(1), change);
-    ap::wake_executors(state.paths(), run);
+    ap::set_budget(state.database(), arguments.operand(0), arguments.operand(1), change);
+    ap::wake_executors(state.paths(), arguments.operand(0));
     return ExitStatus::Done;
 }
 
@@ -180,8 +181,7 @@ ExitStatus settle(const ap::Arguments &arguments, ap::Sqlite &database)
         throw ap::UsageError("settle: expected the number of a reservation, got '" +
                              ap::printable(arguments.operand(0)) + "'");
     }
-    if (!arguments.has("release") && !arguments.has("prompt-tokens") &&
-        !arguments.has("completion-tokens")) {
+    if (!tells_usage(arguments, "release") && !arguments.has("release")) {
         throw ap::UsageError("settle: say what was used, or --release");
     }
     ap::settle(database, *id, usage_of_options(arguments), ap::SystemClock());

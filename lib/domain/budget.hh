@@ -81,6 +81,10 @@ Usage usage_from_json(const Json &record);
 /// Error(BadData) "SOURCE:LINE: ..." for the first that is none.
 std::vector<Usage> usage_from_lines(std::string_view lines, std::string_view source);
 
+/// The same from the file at `path` ("-": standard input) of at most 64 MiB; says that
+/// nothing was recorded.
+std::vector<Usage> usage_from_file(const std::string &path);
+
 /// Dollars such as "0.25" as millionths, up to largest_amount; nothing for anything else.
 std::optional<int64_t> parse_usd(std::string_view amount);
 

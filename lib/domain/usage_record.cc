@@ -1,5 +1,6 @@
 #include "base/text.hh"
 #include "domain/budget.hh"
+#include "sys/path.hh"
 
 #include <cmath>
 
@@ -9,6 +10,7 @@ namespace {
 
 constexpr double largest_usd = static_cast<double>(largest_amount) / 1e6;
 constexpr size_t longest_text = 256;
+constexpr size_t largest_file = 64 << 20;
 
 [[noreturn]] void refuse(std::string_view member, std::string_view expected,
                          const Json &got)
@@ -130,6 +132,16 @@ std::vector<Usage> usage_from_lines(std::string_view lines, std::string_view sou
         }
     }
     return records;
+}
+
+std::vector<Usage> usage_from_file(const std::string &path)
+{
+    const std::string text = read_file(path, largest_file);
+    try {
+        return usage_from_lines(text, path == "-" ? "standard input" : path);
+    } catch (const Error &error) {
+        throw Error(error.status(), std::string(error.what()) + "; nothing was recorded");
+    }
 }
 
 std::optional<int64_t> parse_usd(std::string_view amount)

@@ -78,6 +78,20 @@ member() {
     [ "$(query 'SELECT count(*) FROM budget_reservations')" -eq 0 ]
 }
 
+@test "options that would be ignored are refused" {
+    id=$(ap-budget reserve r a --tokens 1)
+    echo '{"prompt_tokens": 1}' >usage
+    for words in "report r --file usage --prompt-tokens 1" "report r --file usage --model m" \
+        "report r --cost-usd 1" "report r --request-id x" "settle $id --model m" \
+        "settle $id --release --prompt-tokens 1"; do
+        # shellcheck disable=SC2086
+        run -2 --separate-stderr ap-budget $words <usage
+        [ "${stderr_lines[1]}" = "ap-budget: try 'ap-budget --help'" ]
+    done
+    [ "$(query 'SELECT count(*) FROM llm_usage_events')" -eq 0 ]
+    [ "$(member tokens_reserved)" -eq 1 ]
+}
+
 @test "report without RUN belongs to the phase it is executed in" {
     export AUTOPACK_RUN_ID=r AUTOPACK_PHASE_ID=a
     ap-budget report --prompt-tokens 1

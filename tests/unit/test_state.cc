@@ -31,12 +31,6 @@ private:
     const char *name_;
 };
 
-StatePaths paths_in(const check::TemporaryDirectory &directory)
-{
-    const Environment none("AUTOPACK_RUNS_DIR", nullptr);
-    return state_paths(directory.file("autopack.db"));
-}
-
 void expect_error(const StatePaths &paths, State::Access access, ExitStatus status,
                   const std::string &text)
 {
