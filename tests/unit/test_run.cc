@@ -8,6 +8,7 @@
 #include "sys/process.hh"
 
 #include <chrono>
+#include <ctime>
 
 using namespace ap;
 
@@ -374,15 +375,16 @@ void takes_five_thousand_phases_in_well_under_a_second()
                 (i == 0 ? "" : "\"p" + std::to_string(i - 1) + "\"") + "]}";
     }
     Fixture run;
-    const auto start = std::chrono::steady_clock::now();
+    const std::clock_t start = std::clock();
     create_run(run.get(), parse_plan(text + "]}", "p"), text + "]}", TokenCaps(),
                run.clock());
     run.get().execute("UPDATE phases SET status = CASE phase_id WHEN 'p0' THEN 'FAILED' "
                       "ELSE 'SKIPPED' END WHERE run_id = 'big'");
     CHECK_EQUAL(retry_run(run.get(), "big", std::nullopt), 5000);
-    const auto elapsed = std::chrono::steady_clock::now() - start;
-    // Ten times what it takes, so that a busy machine passes and a quadratic step fails.
-    CHECK(elapsed < std::chrono::seconds(3));
+    const double seconds = static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
+    // Of the processor, which a busy machine does not lengthen, and so many that it
+    // passes with sanitizers while a quadratic step fails.
+    CHECK(seconds < 6);
 }
 
 } // namespace
