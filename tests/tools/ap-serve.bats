@@ -20,6 +20,11 @@ get() {
     curl -s "$url$1" "${@:2}"
 }
 
+# alerts FILTER: whether it holds for the alerts there are
+alerts() {
+    get /api/alerts | jq -e "$1"
+}
+
 # execute RUN: an executor in the background
 execute() {
     ap-exec --run-id "$1" >/dev/null 2>&1 3>&- &
@@ -61,9 +66,9 @@ END
     start_server
     get /api/alerts | jq -e '.alerts == []'
     ap-budget report night work --prompt-tokens 2
-    get /api/alerts | jq -e '.alerts[0] | .kind == "tokens" and .advice == "Review run efficiency"'
+    wait_until alerts '.alerts[0] | .kind == "tokens" and .advice == "Review run efficiency"'
     ap-breaker open api --reason test
-    get /api/alerts | jq -e '.alerts[1].advice == "Check external service health"'
+    wait_until alerts '.alerts[1].advice == "Check external service health"'
     get /dashboard | grep -q "Review run efficiency"
 }
 
