@@ -218,6 +218,7 @@ bool GatewayBooks::observe(CallId id, std::optional<int64_t> input_known,
     reserve(call, need_of(slot, output));
     watch_level(*call.account);
     serve(*call.account);
+    urgent_ = urgent_ || waiting_ > 0;
     return covers(call.account->free, {});
 }
 

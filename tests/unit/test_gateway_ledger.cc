@@ -320,7 +320,7 @@ void known_input_frees_what_its_bound_held()
     installation.budget("r", "p", 4'000);
     GatewayLedger ledger(installation.paths(), quick);
     const Admission first = admitted(ledger, call_of("a", 3000, 500));
-    CHECK(ledger.admit(call_of("b", 3000, 500)).state == State::Waiting);
+    CHECK(ledger.admit(call_of("b", 2000, 500)).state == State::Waiting);
     CHECK(ledger.observe(first.call, 300, 1));
     const auto answers = next_answers(ledger, 5000);
     CHECK_EQUAL(answers.size(), size_t{1});
