@@ -109,6 +109,7 @@ public:
             return ap::format_count(tokens) + " of " + ap::format_count(cap) + " tokens";
         };
         std::vector<std::string> lines;
+        lines.reserve(phases.size() + 1);
         for (const ap::ExecutorPhaseView &phase : phases) {
             lines.push_back("phase " + phase.phase_id +
                             (phase.checking ? ": checking " : ": executing ") +
@@ -187,8 +188,8 @@ ap::ExitStatus execute(const ap::Arguments &arguments)
 
     ap::State state(ap::state_paths(arguments.value("db")), ap::State::Access::Write,
                     spec.name);
-    const auto observer = make_observer(arguments, *run_id);
-    return ap::Executor(state, std::move(executor_options), *observer, ap::SystemClock())
+    return ap::Executor(state, std::move(executor_options),
+                        *make_observer(arguments, *run_id), ap::SystemClock())
         .run();
 }
 

@@ -41,7 +41,9 @@ mapfile -t units < <(names systemd/*.in)
 expect systemd/system "${units[@]}"
 expect sysusers.d autopack.conf
 expect tmpfiles.d autopack.conf
-expect share/doc/autopack README.md architecture.md plan.schema.json
+expect share/doc/autopack README.md
+mapfile -t documents < <(names docs/*)
+expect share/doc/autopack/docs "${documents[@]}"
 mapfile -t examples < <(names contrib/examples/*)
 expect share/doc/autopack/examples "${examples[@]}"
 
