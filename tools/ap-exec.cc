@@ -185,7 +185,6 @@ ap::ExitStatus execute(const ap::Arguments &arguments)
     }
     executor_options.stop_on_first_failure = arguments.has("stop-on-first-failure");
     executor_options.once = arguments.has("once");
-
     ap::State state(ap::state_paths(arguments.value("db")), ap::State::Access::Write,
                     spec.name);
     return ap::Executor(state, std::move(executor_options),
