@@ -41,6 +41,7 @@ public:
     {
         if (std::exchange(suspended_, false)) {
             MHD_resume_connection(handle_);
+            server_.due_ = true;
         }
     }
     void exchange_ended() noexcept override { server_.active_--; }
@@ -223,6 +224,7 @@ struct HttpServer::Callbacks
             guarded(server, [&] { *context = &server.connected(handle); });
         } else if (*context != nullptr) {
             server.connections_.erase(static_cast<Connection *>(*context)->id);
+            server.due_ = true;
         }
     }
 
@@ -264,6 +266,9 @@ struct HttpServer::Callbacks
             connection.exchange->end(code == MHD_REQUEST_TERMINATED_COMPLETED_OK);
         });
         connection.exchange.reset();
+        // A connection that was cut is only closed by the next run, for which the daemon
+        // gives no time of its own.
+        static_cast<HttpServer *>(self)->due_ = true;
     }
 };
 
@@ -367,11 +372,12 @@ void HttpServer::client_gone(uint64_t id)
 
 std::optional<std::chrono::milliseconds> HttpServer::timeout() const
 {
+    // A resumed connection makes no descriptor readable, nor does a place that came free.
     MHD_UNSIGNED_LONG_LONG wait = 0;
-    if (MHD_get_timeout(daemon_.get(), &wait) != MHD_YES) {
+    if (!due_ && MHD_get_timeout(daemon_.get(), &wait) != MHD_YES) {
         return std::nullopt;
     }
-    return std::chrono::milliseconds(std::min<uint64_t>(wait, 3'600'000));
+    return std::chrono::milliseconds(std::min<uint64_t>(due_ ? 0 : wait, 3'600'000));
 }
 
 void HttpServer::run()
@@ -379,6 +385,7 @@ void HttpServer::run()
     for (const uint64_t id : sockets_.hung_up()) {
         Callbacks::guarded(*this, [&] { client_gone(id); });
     }
+    due_ = false;
     MHD_run(daemon_.get());
     if (failure_) {
         std::rethrow_exception(std::exchange(failure_, nullptr));

@@ -95,6 +95,7 @@ private:
     std::unordered_map<uint64_t, std::unique_ptr<Connection>> connections_;
     size_t active_ = 0;
     bool draining_ = false;
+    bool due_ = false; // run() has something to do that no descriptor tells
     std::exception_ptr failure_;
     std::unique_ptr<MHD_Daemon, Stop> daemon_;
 };
