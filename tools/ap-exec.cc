@@ -36,7 +36,7 @@ std::string plain_line(const ap::ExecutorEvent &event)
     if (event.attempt > 1) {
         line += " (attempt " + std::to_string(event.attempt) + ")";
     }
-    if (event.elapsed > 0ms) {
+    if (event.kind == "phase.ended" || event.kind == "phase.retry") {
         line += " in " + ap::format_duration(event.elapsed);
     }
     if (event.tokens > 0) {
