@@ -1,0 +1,52 @@
+#include "sys/poll_set.hh"
+
+#include "base/error.hh"
+
+#include <array>
+#include <cerrno>
+#include <sys/epoll.h>
+
+namespace ap {
+
+PollSet::PollSet()
+    : fd_(epoll_create1(EPOLL_CLOEXEC))
+{
+    if (!fd_) {
+        throw_errno("cannot make an epoll descriptor");
+    }
+}
+
+void PollSet::watch(int fd, bool read, bool write)
+{
+    epoll_event event{};
+    event.data.fd = fd;
+    event.events = (read ? EPOLLIN : 0u) | (write ? EPOLLOUT : 0u);
+    if (epoll_ctl(fd_.get(), EPOLL_CTL_MOD, fd, &event) != 0 &&
+        (errno != ENOENT || epoll_ctl(fd_.get(), EPOLL_CTL_ADD, fd, &event) != 0)) {
+        throw_errno("cannot watch a descriptor");
+    }
+}
+
+void PollSet::forget(int fd) noexcept
+{
+    static_cast<void>(epoll_ctl(fd_.get(), EPOLL_CTL_DEL, fd, nullptr));
+}
+
+const std::vector<PollSet::Ready> &PollSet::ready()
+{
+    ready_.clear();
+    std::array<epoll_event, 64> events{};
+    const int count = epoll_wait(fd_.get(), events.data(), events.size(), 0);
+    if (count < 0 && errno != EINTR) {
+        throw_errno("cannot poll");
+    }
+    for (int i = 0; i < count; i++) {
+        const epoll_event &event = events.at(static_cast<size_t>(i));
+        ready_.push_back({event.data.fd, (event.events & EPOLLIN) != 0,
+                          (event.events & EPOLLOUT) != 0,
+                          (event.events & (EPOLLERR | EPOLLHUP)) != 0});
+    }
+    return ready_;
+}
+
+} // namespace ap

@@ -1,0 +1,42 @@
+#pragma once
+
+#include "sys/fd.hh"
+
+#include <vector>
+
+namespace ap {
+
+/// Watches many descriptors, each for reading or writing, and is itself one descriptor to
+/// poll.
+class PollSet
+{
+public:
+    struct Ready
+    {
+        int fd;
+        bool readable;
+        bool writable;
+        bool failed; ///< error or hang-up
+    };
+
+    PollSet();
+
+    /// Readable when one of the watched is ready.
+    int fd() const noexcept { return fd_.get(); }
+
+    /// Watches `fd`, which the caller forgets here before it is closed; replaces what was
+    /// watched for before. Throws SystemError.
+    void watch(int fd, bool read, bool write);
+
+    /// Unknown ones, and those already closed, are ignored.
+    void forget(int fd) noexcept;
+
+    /// Those that are ready now, at most 64; never waits. Valid until the next call.
+    const std::vector<Ready> &ready();
+
+private:
+    Fd fd_;
+    std::vector<Ready> ready_;
+};
+
+} // namespace ap

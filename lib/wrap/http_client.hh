@@ -1,0 +1,97 @@
+#pragma once
+
+#include "base/slots.hh"
+#include "sys/poll_set.hh"
+#include "wrap/http_transfer.hh"
+
+#include <chrono>
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace ap {
+
+struct HttpClientConfig
+{
+    size_t idle_connections = 256; ///< kept open for the next requests
+    std::string ca_file{};         ///< PEM certificates to trust instead of the system's
+    std::string proxy{};           ///< "http://host:port"; empty: none, whatever the
+                                   ///< environment says
+};
+
+/// An HTTP/1.1 client (libcurl) for many transfers at once on the caller's thread: it
+/// does something only in run(). Connections are kept and used again; certificates are
+/// verified; redirects are answers like any other. What a listener throws comes out of
+/// run() or resume().
+class HttpClient
+{
+public:
+    explicit HttpClient(HttpClientConfig config = {});
+    ~HttpClient();
+    HttpClient(const HttpClient &) = delete;
+    HttpClient &operator=(const HttpClient &) = delete;
+
+    /// Starts a transfer; nothing is heard before the next run(). The listener must
+    /// outlive the transfer. Transfers must be dropped before the client's end.
+    HttpTransfer start(const HttpRequest &request, HttpListener &listener);
+
+    /// Readable when run() has something to do.
+    int fd() const noexcept { return sockets_.fd(); }
+
+    /// run() is due after this time at the latest; nothing: only when fd() is readable.
+    std::optional<std::chrono::milliseconds> timeout() const;
+
+    /// Sends, reads and tells whatever can be now; never waits.
+    void run();
+
+    /// Transfers under way.
+    size_t active() const noexcept { return transfers_.used(); }
+
+private:
+    friend class HttpTransfer;
+    struct Transfer;
+    struct Callbacks;
+    struct CleanUpMulti
+    {
+        void operator()(void *multi) const noexcept;
+    };
+
+    void cancel(uint64_t id) noexcept;
+    void pause(uint64_t id);
+    void resume(uint64_t id);
+    void make(Transfer &transfer);
+    void set_method(Transfer &transfer, const HttpRequest &request);
+    void set_request(Transfer &transfer, const HttpRequest &request);
+    static const void *header_list(Transfer &transfer, std::span<const HttpField> fields);
+    void release(uint64_t id) noexcept;
+    void set_deadline(Transfer &transfer, std::chrono::milliseconds length);
+    void act(int socket, int events);
+    void tell_ended();
+    void tell_overdue();
+    void end(Transfer &transfer, const HttpEnd &end);
+    template <typename Work>
+    void in_library(const Work &work);
+    template <typename Work>
+    bool guarded(const Work &work) noexcept;
+    void rethrow();
+
+    using TimePoint = std::chrono::steady_clock::time_point;
+    static constexpr TimePoint never = TimePoint::max();
+
+    HttpClientConfig config_;
+    PollSet sockets_;
+    std::unique_ptr<void, CleanUpMulti> multi_;
+    Slots<Transfer> transfers_;
+    bool in_library_ = false;
+    std::vector<uint64_t> dropped_; // while the library was at work
+    std::vector<uint64_t> started_; // the same
+    TimePoint library_due_ = never;
+    TimePoint overdue_check_ = never; // not after the first transfer's deadline
+    std::exception_ptr failure_;
+};
+
+} // namespace ap
