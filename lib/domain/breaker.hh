@@ -58,8 +58,9 @@ struct Breaker
 struct BreakerPermit
 {
     bool allowed = false;
-    std::optional<int64_t> probe_id; ///< half-open: pass it to success() or failure()
-    std::optional<UnixMs> retry_at; ///< not allowed: when to ask again; none: forced open
+    std::optional<int64_t> probe_id{}; ///< half-open: pass it to success() or failure()
+    std::optional<UnixMs>
+        retry_at{}; ///< not allowed: when to ask again; none: forced open
 };
 
 /// Who holds a probe that allow() hands out.

@@ -1,0 +1,132 @@
+#pragma once
+
+#include "domain/breaker.hh"
+#include "domain/call_estimate.hh"
+#include "domain/capability.hh"
+#include "domain/gateway_ledger.hh"
+#include "domain/usage_meter.hh"
+#include "domain/usage_strip.hh"
+#include "net/gate_config.hh"
+#include "net/provider_error.hh"
+#include "sys/timers.hh"
+#include "wrap/http_exchange.hh"
+#include "wrap/http_transfer.hh"
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace ap {
+
+class Gateway;
+
+/// One request of a client on its way through the gateway: who calls -> what may it cost
+/// -> is the provider well -> is it our turn -> is there budget -> forward -> meter the
+/// answer -> settle. Lives until the client has its answer, or is gone, and the call is
+/// settled.
+class GateCall final : public HttpListener, public std::enable_shared_from_this<GateCall>
+{
+public:
+    GateCall(Gateway &gateway, uint64_t id, std::shared_ptr<HttpExchange> exchange);
+    ~GateCall() override;
+
+    /// The request's header is there.
+    void start();
+
+    /// A place in the provider's queue came free for it.
+    void take_turn();
+
+    /// The ledger's answer to a call that waited.
+    void take_admission(const Admission &admission);
+
+    uint64_t id() const noexcept { return id_; }
+    CallId reservation() const noexcept { return reservation_; }
+
+    void on_head(int status, std::span<const HttpField> fields) override;
+    void on_piece(std::string_view piece) override;
+    void on_end(const HttpEnd &end) override;
+
+private:
+    using Steady = std::chrono::steady_clock;
+
+    // How the call goes on with another try, if at all.
+    struct Verdict
+    {
+        GateFault fault = GateFault::Unreachable;
+        std::string reason;
+        std::optional<std::chrono::milliseconds> retry_after;
+        bool not_sent = false; // the provider got nothing of it
+    };
+
+    // gate_call.cc: up to the reservation
+    void take_body(std::string body);
+    void take_owner(const std::optional<CapabilityOwner> &owner);
+    void choose_provider();
+    void try_route();
+    void take_permit(const BreakerPermit &permit);
+    void admit();
+    LedgerCall ledger_call() const;
+
+    // gate_call_answer.cc: from the request to the provider on
+    void forward();
+    bool asks_usage() const;
+    std::string body_to_send() const;
+    bool would_retry(int status) const;
+    void begin_answer(int status, std::span<const HttpField> fields);
+    void pass(std::string_view piece);
+    void attempt_failed(const Verdict &verdict);
+    bool try_again(const Verdict &verdict);
+    bool next_route();
+    void report(bool failed, const std::string &reason,
+                std::optional<std::chrono::milliseconds> retry_after = std::nullopt);
+    void leave_queue();
+    void settle();
+    void client_closed(bool whole);
+    void
+    answer_fault(GateFault fault, const std::string &message,
+                 std::optional<std::chrono::milliseconds> retry_after = std::nullopt);
+    void finish();
+
+    Gateway &gateway_;
+    const uint64_t id_;
+    std::shared_ptr<const GateConfig> config_;
+    std::shared_ptr<HttpExchange> exchange_;
+    const Steady::time_point began_ = Steady::now();
+    bool finished_ = false;
+
+    std::string key_;
+    std::string body_;
+    Route route_;
+    std::string family_;
+    std::optional<CapabilityOwner> owner_;
+    CallEstimate estimate_; // of a metered call
+
+    const GateProvider *provider_ = nullptr;
+    size_t next_fallback_ = 0; // of the first provider's
+    const GateProvider *first_provider_ = nullptr;
+    std::string breaker_;
+    std::optional<int64_t> probe_;
+    bool permitted_ = false; // by the breaker, which is owed a report
+    bool queued_ = false;    // in the provider's queue, waiting or under way
+    int64_t tries_ = 0;
+    Timers::Id timer_ = 0;
+
+    CallId reservation_ = 0;
+    bool waits_for_budget_ = false;
+    int64_t output_ = 0;     // admitted
+    bool forwarded_ = false; // the provider may have it
+
+    HttpTransfer transfer_;
+    Steady::time_point sent_{};
+    std::string sent_body_;
+    std::unique_ptr<UsageMeter> meter_;
+    std::unique_ptr<UsageStrip> strip_;
+    std::string stripped_;
+    int status_ = 0;
+    bool answering_ = false; // the client's answer was begun
+};
+
+} // namespace ap

@@ -1,0 +1,380 @@
+#include "net/gate_call.hh"
+
+#include "base/text.hh"
+#include "net/gate_forward.hh"
+#include "net/gateway.hh"
+
+#include <algorithm>
+
+namespace ap {
+
+namespace {
+
+using std::chrono::milliseconds;
+
+// More than this of an answer is not read ahead of a client that takes its time.
+constexpr size_t most_queued = 256 << 10;
+constexpr size_t few_queued = 64 << 10;
+
+milliseconds since(std::chrono::steady_clock::time_point then)
+{
+    return std::chrono::duration_cast<milliseconds>(std::chrono::steady_clock::now() -
+                                                    then);
+}
+
+std::chrono::microseconds micros_since(std::chrono::steady_clock::time_point then)
+{
+    return std::chrono::duration_cast<std::chrono::microseconds>(
+        std::chrono::steady_clock::now() - then);
+}
+
+std::string reason_of_status(int status)
+{
+    const std::string number = " (" + std::to_string(status) + ")";
+    return (status == 429   ? "rate limited"
+            : status == 529 ? "overloaded"
+                            : "server error") +
+           number;
+}
+
+} // namespace
+
+// Whether the gateway asks for the usage where the client did not.
+bool GateCall::asks_usage() const
+{
+    return is_metered(route_.dialect) && usage_edit(estimate_);
+}
+
+// The client's body, or with our limit and the wish to be told the usage in it.
+std::string GateCall::body_to_send() const
+{
+    std::vector<BodyEdit> edits;
+    const bool limited = output_ > 0 && route_.dialect != Dialect::OpenAiEmbeddings;
+    const int64_t one = limited ? output_ / estimate_.choices : 0;
+    if (limited && estimate_.max_tokens != one) {
+        edits.push_back(limit_edit(estimate_, one));
+    }
+    if (asks_usage()) {
+        edits.push_back(*usage_edit(estimate_));
+    }
+    return edits.empty() ? std::string() : apply_edits(body_, std::move(edits));
+}
+
+void GateCall::forward()
+{
+    if (tries_++ == 0) {
+        gateway_.metrics_.added.observe(micros_since(began_));
+    }
+    sent_body_ = body_to_send();
+    if (reservation_ != 0) {
+        gateway_.ledger_.forwarding(reservation_);
+    }
+    forwarded_ = true;
+    std::string bearer;
+    const std::string url = provider_->base_url + target_less_key(exchange_->target());
+    auto fields = forwarded_fields(exchange_->fields(), *provider_, bearer);
+    if (asks_usage()) {
+        // What is compressed cannot be taken out again.
+        std::erase_if(fields, [](const HttpField &field) {
+            return same_field_name(field.name, "accept-encoding");
+        });
+    }
+    const std::string_view method = exchange_->method();
+    const bool bodiless = body_.empty() && (method == "GET" || method == "HEAD" ||
+                                            method == "DELETE" || method == "OPTIONS");
+    HttpRequest request;
+    request.method = method;
+    request.url = url;
+    request.fields = fields;
+    request.timeouts = provider_->timeouts;
+    if (!bodiless) {
+        request.body = sent_body_.empty() ? body_ : sent_body_;
+    }
+    sent_ = Steady::now();
+    status_ = 0;
+    transfer_ = gateway_.client_.start(request, *this);
+}
+
+bool GateCall::would_retry(int status) const
+{
+    const std::vector<int64_t> &statuses = provider_->retry.statuses;
+    return std::find(statuses.begin(), statuses.end(), status) != statuses.end();
+}
+
+void GateCall::on_head(int status, std::span<const HttpField> fields)
+{
+    const auto self = shared_from_this();
+    status_ = status;
+    gateway_.metrics_.first_byte.observe(micros_since(sent_));
+    gateway_.metrics_.calls[metric_label("provider", provider_->name) + "," +
+                            metric_label("status", std::to_string(status))]++;
+    if (status == 429 || status >= 500) {
+        const auto wait = retry_after(fields, std::chrono::system_clock::now());
+        const std::string reason = reason_of_status(status);
+        if (status == 429 && wait) {
+            gateway_.queue(*provider_).hold(Steady::now() + *wait);
+        }
+        report(true, reason, wait);
+        if (would_retry(status) &&
+            try_again({GateFault::Unreachable, reason, wait, false})) {
+            transfer_.drop();
+            return;
+        }
+    }
+    begin_answer(status, fields);
+}
+
+void GateCall::begin_answer(int status, std::span<const HttpField> fields)
+{
+    if (is_metered(route_.dialect) && status >= 200 && status < 300) {
+        ResponseForm form;
+        form.dialect = route_.dialect;
+        form.sse = find_field(fields, "content-type")
+                       .value_or("")
+                       .starts_with("text/event-stream");
+        form.content_encoding = find_field(fields, "content-encoding").value_or("");
+        meter_ = std::make_unique<UsageMeter>(form, estimate_.input_bound);
+        const bool readable =
+            form.content_encoding.empty() || form.content_encoding == "identity";
+        if (form.sse && readable && asks_usage()) {
+            strip_ = std::make_unique<UsageStrip>();
+        }
+    }
+    const auto length = find_field(fields, "content-length");
+    const auto bytes =
+        length && !strip_ ? parse_integer(*length, 0, INT64_MAX) : std::nullopt;
+    answering_ = true;
+    exchange_->on_drained(few_queued, [weak = weak_from_this()] {
+        if (const auto self = weak.lock()) {
+            self->transfer_.resume();
+        }
+    });
+    exchange_->begin(status, answered_fields(fields),
+                     bytes ? std::optional(static_cast<uint64_t>(*bytes)) : std::nullopt);
+}
+
+void GateCall::on_piece(std::string_view piece)
+{
+    const auto self = shared_from_this();
+    bool within = true;
+    if (meter_) {
+        meter_->feed(piece);
+        const MeterProgress &progress = meter_->progress();
+        within = gateway_.ledger_.observe(reservation_, progress.input_known,
+                                          progress.output_seen);
+    }
+    pass(piece);
+    if (!within && !finished_) {
+        gateway_.metrics_.faults[metric_label("reason", "cap reached")]++;
+        transfer_.drop();
+        settle();
+        exchange_->abort();
+    }
+}
+
+void GateCall::pass(std::string_view piece)
+{
+    if (strip_) {
+        stripped_.clear();
+        strip_->feed(piece, stripped_);
+        piece = stripped_;
+    }
+    exchange_->write(piece);
+    if (exchange_->queued() > most_queued) {
+        transfer_.pause();
+    }
+}
+
+void GateCall::on_end(const HttpEnd &end)
+{
+    const auto self = shared_from_this();
+    using How = HttpEnd::How;
+    if (end.how == How::Whole) {
+        if (strip_) {
+            stripped_.clear();
+            strip_->finish(stripped_);
+            exchange_->write(stripped_);
+        }
+        if (status_ < 500 && status_ != 429) {
+            report(false, "");
+        }
+        settle();
+        exchange_->finish();
+        return;
+    }
+    const bool slow = end.how == How::FirstByte || end.how == How::Idle;
+    attempt_failed({slow ? GateFault::TooSlow : GateFault::Unreachable,
+                    end.how == How::Idle        ? "stalled: " + end.reason
+                    : end.how == How::FirstByte ? "timed out: " + end.reason
+                    : end.how == How::NotSent   ? "not reached: " + end.reason
+                                                : "broken off: " + end.reason,
+                    std::nullopt, end.how == How::NotSent});
+}
+
+void GateCall::attempt_failed(const Verdict &verdict)
+{
+    const auto self = shared_from_this();
+    report(true, verdict.reason, verdict.retry_after);
+    if (verdict.not_sent && !answering_) {
+        // What may have been worked on is not asked for twice; what never got there may
+        // be.
+        forwarded_ = false;
+        if (try_again(verdict)) {
+            return;
+        }
+    }
+    if (answering_) {
+        gateway_.metrics_.cut++;
+        settle();
+        exchange_->abort();
+        return;
+    }
+    answer_fault(verdict.fault, "provider " + provider_->name + ": " + verdict.reason,
+                 verdict.retry_after);
+}
+
+// Another try of the same call, here or on another route; false if there is none.
+bool GateCall::try_again(const Verdict &verdict)
+{
+    const GateRetry &retry = first_provider_->retry;
+    if (answering_ || tries_ >= retry.attempts) {
+        return false;
+    }
+    milliseconds wait = retry.backoff * (int64_t{1} << std::min<int64_t>(tries_ - 1, 16));
+    const std::string was = provider_->name;
+    if (next_route()) {
+        wait = milliseconds(0);
+    } else if (verdict.retry_after) {
+        wait = std::max(wait, *verdict.retry_after);
+    }
+    if (wait > retry.longest) {
+        return false;
+    }
+    gateway_.metrics_.retries[metric_label("provider", was) + "," +
+                              metric_label("reason", verdict.reason)]++;
+    timer_ = gateway_.timers_.after(wait, [weak = weak_from_this()] {
+        if (const auto self = weak.lock(); self && !self->finished_) {
+            self->timer_ = 0;
+            self->try_route();
+        }
+    });
+    return true;
+}
+
+bool GateCall::next_route()
+{
+    while (next_fallback_ < first_provider_->fallback.size()) {
+        const std::string &next = first_provider_->fallback[next_fallback_++];
+        if (const GateProvider *provider = config_->provider(next)) {
+            leave_queue();
+            provider_ = provider;
+            return true;
+        }
+    }
+    return false;
+}
+
+void GateCall::report(bool failed, const std::string &reason,
+                      std::optional<milliseconds> retry_after)
+{
+    leave_queue();
+    if (!std::exchange(permitted_, false)) {
+        return;
+    }
+    BreakerResult result;
+    result.failed = failed;
+    result.duration_ms = since(sent_).count();
+    result.probe_id = std::exchange(probe_, std::nullopt);
+    result.retry_after_ms = retry_after.value_or(milliseconds(0)).count();
+    if (provider_->slow.count() > 0) {
+        result.slow_ms = provider_->slow.count();
+    }
+    gateway_.disk_.report(breaker_, result, reason);
+}
+
+void GateCall::leave_queue()
+{
+    if (std::exchange(queued_, false)) {
+        gateway_.queue(*provider_).leave(id_);
+    }
+}
+
+// What the call used goes into the books, once.
+void GateCall::settle()
+{
+    const CallId reservation = std::exchange(reservation_, 0);
+    if (reservation == 0) {
+        return;
+    }
+    gateway_.waiting_.erase(reservation);
+    // An answer that is an error, or none at all to a request that never got there, costs
+    // nothing.
+    if (!forwarded_ || (status_ != 0 && !meter_)) {
+        gateway_.ledger_.cancel(reservation);
+        return;
+    }
+    MeteredUsage metered;
+    if (meter_) {
+        metered = meter_->result(output_, estimate_.hidden_output);
+    } else {
+        metered.usage.prompt_tokens = estimate_.input_bound;
+        metered.usage.completion_tokens = output_;
+        metered.usage.estimated = true;
+    }
+    Usage &usage = metered.usage;
+    usage.provider = provider_->name;
+    usage.duration_ms = since(began_).count();
+    gateway_.ledger_.settle(reservation, usage, metered.cache_write_long);
+    if (usage.model.empty()) {
+        usage.model = estimate_.model;
+    }
+    if (const ModelFacts *facts = gateway_.prices_->find(usage.model)) {
+        usage.cost_microusd = cost_of(*facts, usage, metered.cache_write_long);
+    }
+    gateway_.metrics_.count_usage(provider_->name, usage);
+}
+
+void GateCall::client_closed(bool whole)
+{
+    const auto self = shared_from_this();
+    if (!whole && (reservation_ != 0 || !answering_)) {
+        gateway_.metrics_.aborted++;
+    }
+    transfer_.drop();
+    settle();
+    finish();
+}
+
+void GateCall::answer_fault(GateFault fault, const std::string &message,
+                            std::optional<milliseconds> retry_after)
+{
+    const auto self = shared_from_this();
+    const auto seconds =
+        retry_after ? std::optional(std::chrono::ceil<std::chrono::seconds>(*retry_after))
+                    : std::nullopt;
+    const ProviderError error = provider_error(family_, fault, message, seconds);
+    gateway_.metrics_.faults[metric_label("reason", std::to_string(error.status))]++;
+    settle();
+    std::vector<HttpField> fields = {{"Content-Type", "application/json"}};
+    std::string wait;
+    if (error.retry_after) {
+        wait = std::to_string(error.retry_after->count());
+        fields.push_back({"Retry-After", wait});
+    }
+    exchange_->respond(error.status, fields, error.body);
+}
+
+void GateCall::finish()
+{
+    if (std::exchange(finished_, true)) {
+        return;
+    }
+    gateway_.timers_.cancel(timer_);
+    leave_queue();
+    if (std::exchange(permitted_, false)) {
+        gateway_.disk_.cancel_probe(breaker_, probe_);
+    }
+    gateway_.end_call(id_);
+}
+
+} // namespace ap

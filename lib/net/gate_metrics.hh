@@ -1,0 +1,67 @@
+#pragma once
+
+#include "domain/budget.hh"
+#include "domain/gateway_ledger.hh"
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+
+namespace ap {
+
+/// A histogram of lengths of time with fixed bounds, as Prometheus has them.
+class GateHistogram
+{
+public:
+    void observe(std::chrono::microseconds length);
+    void print(std::string &out, std::string_view name) const;
+
+private:
+    static constexpr std::array<int64_t, 14> bounds_us = {
+        100,    250,     500,     1'000,     2'500,     5'000,      10'000,
+        50'000, 100'000, 500'000, 1'000'000, 5'000'000, 30'000'000, 120'000'000};
+    std::array<uint64_t, bounds_us.size() + 1> counts_{};
+    int64_t sum_us_ = 0;
+};
+
+/// What the gateway counts.
+struct GateMetrics
+{
+    using ByLabels = std::map<std::string, uint64_t, std::less<>>; ///< `a="b",c="d"`
+
+    ByLabels calls;       ///< answered: by provider and status
+    ByLabels tokens;      ///< settled: by provider, model and kind
+    ByLabels cost;        ///< settled, in micro-dollars: by provider and model
+    ByLabels faults;      ///< answered by the gateway itself: by reason
+    ByLabels retries;     ///< by provider and reason
+    uint64_t aborted = 0; ///< by clients
+    uint64_t cut = 0;     ///< answers broken off by providers
+    uint64_t cache_hits = 0;
+    uint64_t estimated = 0;   ///< settled at an estimate
+    GateHistogram first_byte; ///< from request to the provider's header
+    GateHistogram added;      ///< by the gateway, from request to the provider's request
+
+    void count_usage(std::string_view provider, const Usage &usage);
+};
+
+/// What /metrics says besides.
+struct GateGauges
+{
+    size_t calls = 0;
+    size_t connections = 0;
+    size_t upstream = 0;
+    size_t queued = 0;
+    size_t disk_jobs = 0;
+};
+
+/// All in Prometheus' text format.
+std::string metrics_text(const GateMetrics &metrics, const LedgerStatus &ledger,
+                         const GateGauges &gauges);
+
+/// A label's value, escaped.
+std::string metric_label(std::string_view name, std::string_view value);
+
+} // namespace ap
