@@ -189,7 +189,7 @@ LedgerCall GateCall::ledger_call() const
 void GateCall::admit()
 {
     LedgerCall call = ledger_call();
-    const std::string request_id = gateway_.new_request_id();
+    const std::string request_id = gateway_.request_id(id_);
     call.request_id = request_id;
     const Admission admission = gateway_.ledger_.admit(call);
     reservation_ = admission.call;

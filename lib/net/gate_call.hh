@@ -2,6 +2,7 @@
 
 #include "domain/breaker.hh"
 #include "domain/call_estimate.hh"
+#include "domain/call_record.hh"
 #include "domain/capability.hh"
 #include "domain/gateway_ledger.hh"
 #include "domain/usage_meter.hh"
@@ -80,10 +81,13 @@ private:
     void attempt_failed(const Verdict &verdict);
     bool try_again(const Verdict &verdict);
     bool next_route();
+    // gate_call_end.cc: the books, the breaker, the record, and the end
     void report(bool failed, const std::string &reason,
                 std::optional<std::chrono::milliseconds> retry_after = std::nullopt);
     void leave_queue();
     void settle();
+    void begin_record(std::span<const HttpField> fields);
+    void archive(bool complete);
     void client_closed(bool whole);
     void
     answer_fault(GateFault fault, const std::string &message,
@@ -126,7 +130,8 @@ private:
     std::unique_ptr<UsageStrip> strip_;
     std::string stripped_;
     int status_ = 0;
-    bool answering_ = false; // the client's answer was begun
+    bool answering_ = false;             // the client's answer was begun
+    std::shared_ptr<CallRecord> record_; // where calls are archived
 };
 
 } // namespace ap

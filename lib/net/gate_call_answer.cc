@@ -16,12 +16,6 @@ using std::chrono::milliseconds;
 constexpr size_t most_queued = 256 << 10;
 constexpr size_t few_queued = 64 << 10;
 
-milliseconds since(std::chrono::steady_clock::time_point then)
-{
-    return std::chrono::duration_cast<milliseconds>(std::chrono::steady_clock::now() -
-                                                    then);
-}
-
 std::chrono::microseconds micros_since(std::chrono::steady_clock::time_point then)
 {
     return std::chrono::duration_cast<std::chrono::microseconds>(
@@ -71,7 +65,7 @@ void GateCall::forward()
     }
     forwarded_ = true;
     std::string bearer;
-    const std::string url = provider_->base_url + target_less_key(exchange_->target());
+    const std::string url = provider_->base_url + target_without_key(exchange_->target());
     auto fields = forwarded_fields(exchange_->fields(), *provider_, bearer);
     if (asks_usage()) {
         // What is compressed cannot be taken out again.
@@ -144,6 +138,7 @@ void GateCall::begin_answer(int status, std::span<const HttpField> fields)
     const auto bytes =
         length && !strip_ ? parse_integer(*length, 0, INT64_MAX) : std::nullopt;
     answering_ = true;
+    begin_record(fields);
     exchange_->on_drained(few_queued, [weak = weak_from_this()] {
         if (const auto self = weak.lock()) {
             self->transfer_.resume();
@@ -157,6 +152,9 @@ void GateCall::on_piece(std::string_view piece)
 {
     const auto self = shared_from_this();
     bool within = true;
+    if (record_ && record_->response_body.size() + piece.size() <= config_->body_limit) {
+        record_->response_body += piece;
+    }
     if (meter_) {
         meter_->feed(piece);
         const MeterProgress &progress = meter_->progress();
@@ -199,6 +197,7 @@ void GateCall::on_end(const HttpEnd &end)
             report(false, "");
         }
         settle();
+        archive(true);
         exchange_->finish();
         return;
     }
@@ -272,109 +271,6 @@ bool GateCall::next_route()
         }
     }
     return false;
-}
-
-void GateCall::report(bool failed, const std::string &reason,
-                      std::optional<milliseconds> retry_after)
-{
-    leave_queue();
-    if (!std::exchange(permitted_, false)) {
-        return;
-    }
-    BreakerResult result;
-    result.failed = failed;
-    result.duration_ms = since(sent_).count();
-    result.probe_id = std::exchange(probe_, std::nullopt);
-    result.retry_after_ms = retry_after.value_or(milliseconds(0)).count();
-    if (provider_->slow.count() > 0) {
-        result.slow_ms = provider_->slow.count();
-    }
-    gateway_.disk_.report(breaker_, result, reason);
-}
-
-void GateCall::leave_queue()
-{
-    if (std::exchange(queued_, false)) {
-        gateway_.queue(*provider_).leave(id_);
-    }
-}
-
-// What the call used goes into the books, once.
-void GateCall::settle()
-{
-    const CallId reservation = std::exchange(reservation_, 0);
-    if (reservation == 0) {
-        return;
-    }
-    gateway_.waiting_.erase(reservation);
-    // An answer that is an error, or none at all to a request that never got there, costs
-    // nothing.
-    if (!forwarded_ || (status_ != 0 && !meter_)) {
-        gateway_.ledger_.cancel(reservation);
-        return;
-    }
-    MeteredUsage metered;
-    if (meter_) {
-        metered = meter_->result(output_, estimate_.hidden_output);
-    } else {
-        metered.usage.prompt_tokens = estimate_.input_bound;
-        metered.usage.completion_tokens = output_;
-        metered.usage.estimated = true;
-    }
-    Usage &usage = metered.usage;
-    usage.provider = provider_->name;
-    usage.duration_ms = since(began_).count();
-    gateway_.ledger_.settle(reservation, usage, metered.cache_write_long);
-    if (usage.model.empty()) {
-        usage.model = estimate_.model;
-    }
-    if (const ModelFacts *facts = gateway_.prices_->find(usage.model)) {
-        usage.cost_microusd = cost_of(*facts, usage, metered.cache_write_long);
-    }
-    gateway_.metrics_.count_usage(provider_->name, usage);
-}
-
-void GateCall::client_closed(bool whole)
-{
-    const auto self = shared_from_this();
-    if (!whole && (reservation_ != 0 || !answering_)) {
-        gateway_.metrics_.aborted++;
-    }
-    transfer_.drop();
-    settle();
-    finish();
-}
-
-void GateCall::answer_fault(GateFault fault, const std::string &message,
-                            std::optional<milliseconds> retry_after)
-{
-    const auto self = shared_from_this();
-    const auto seconds =
-        retry_after ? std::optional(std::chrono::ceil<std::chrono::seconds>(*retry_after))
-                    : std::nullopt;
-    const ProviderError error = provider_error(family_, fault, message, seconds);
-    gateway_.metrics_.faults[metric_label("reason", std::to_string(error.status))]++;
-    settle();
-    std::vector<HttpField> fields = {{"Content-Type", "application/json"}};
-    std::string wait;
-    if (error.retry_after) {
-        wait = std::to_string(error.retry_after->count());
-        fields.push_back({"Retry-After", wait});
-    }
-    exchange_->respond(error.status, fields, error.body);
-}
-
-void GateCall::finish()
-{
-    if (std::exchange(finished_, true)) {
-        return;
-    }
-    gateway_.timers_.cancel(timer_);
-    leave_queue();
-    if (std::exchange(permitted_, false)) {
-        gateway_.disk_.cancel_probe(breaker_, probe_);
-    }
-    gateway_.end_call(id_);
 }
 
 } // namespace ap

@@ -251,7 +251,6 @@ GateConfig read_gate_config(std::string_view text, const std::string &path)
     read_providers(reader, config, path);
     read_unknown_paths(reader, config);
     set(config.archive, reader.boolean("archive"));
-    set(config.cache_bytes, reader.integer("cache_bytes", 0, int64_t{1} << 40));
     set(config.min_output, reader.integer("min_output", 1, 1'000'000));
     set(config.refuse_unknown_models, reader.boolean("refuse_unknown_models"));
     if (const auto prices = reader.text("prices")) {

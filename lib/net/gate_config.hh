@@ -54,10 +54,9 @@ struct GateConfig
     std::vector<GateProvider> providers;
     bool pass_unknown_paths = false;
     bool archive = false;
-    int64_t cache_bytes = 0; ///< of the response cache; 0: none
     int64_t min_output = 256;
     bool refuse_unknown_models = false; ///< those without a price
-    std::string prices{}; ///< path; empty: the list installed with the suite
+    std::string prices{}; ///< path; by default the list installed with the suite
     size_t body_limit = 32 << 20;
     unsigned connections = 2048;
     std::chrono::milliseconds budget_wait{60'000};

@@ -1,10 +1,9 @@
 #include "net/gate_disk.hh"
 
 #include "domain/breaker_rules.hh"
-#include "sys/path.hh"
 
 #include <algorithm>
-#include <fcntl.h>
+#include <future>
 #include <utility>
 
 namespace ap {
@@ -16,6 +15,7 @@ using Steady = std::chrono::steady_clock;
 
 constexpr auto remembered = 500ms;
 constexpr size_t most_remembered = 4096;
+constexpr size_t most_waiting = 65536;
 
 // Whether a success would change nothing, so that it need not be reported.
 bool is_quiet(const Breaker &breaker)
@@ -53,29 +53,46 @@ struct GateDisk::Answer
 GateDisk::GateDisk(const StatePaths &paths)
     : state_(paths, State::Access::Write, "ap-gate")
     , breakers_(state_.database(), clock_)
+    , worker_(most_waiting)
 {
 }
 
-GateDisk::~GateDisk() = default;
+// What was reported and archived is written before the thread ends.
+GateDisk::~GateDisk()
+{
+    std::promise<void> written;
+    const bool waits = worker_.submit([&written] {
+        written.set_value();
+        return [] {};
+    });
+    if (waits) {
+        written.get_future().wait();
+    }
+}
 
 template <typename Work>
 void GateDisk::post(Work work, std::function<void(Answer &)> then)
 {
     const auto answer = std::make_shared<Answer>();
-    worker_.post(
-        [answer, work = std::move(work)] {
-            try {
-                work(*answer);
-            } catch (const std::exception &error) {
-                answer->trouble = error.what();
-            }
-        },
-        [this, answer, then = std::move(then)] {
+    const auto job = [this, answer, work = std::move(work), then] {
+        try {
+            work(*answer);
+        } catch (const std::exception &error) {
+            answer->trouble = error.what();
+        }
+        return [this, answer, then] {
             trouble_ = answer->trouble;
             if (then) {
                 then(*answer);
             }
-        });
+        };
+    };
+    if (!worker_.submit(job)) {
+        trouble_ = answer->trouble = "the disk does not keep up";
+        if (then) {
+            then(*answer);
+        }
+    }
 }
 
 void GateDisk::forget_old()
@@ -207,19 +224,11 @@ void GateDisk::cancel_probe(const std::string &name, std::optional<int64_t> prob
     }
 }
 
-void GateDisk::append(const std::string &path, std::string line)
+void GateDisk::archive(const std::string &directory,
+                       std::shared_ptr<const CallRecord> record)
 {
-    post(
-        [path, line = std::move(line)](Answer &) {
-            const Fd file = open_file(path, O_WRONLY | O_CREAT | O_APPEND, 0600);
-            write_all(file.get(), line, "'" + path + "'");
-        },
-        nullptr);
-}
-
-void GateDisk::replace(const std::string &path, std::string text)
-{
-    post([path, text = std::move(text)](Answer &) { replace_file(path, text, 0644); },
+    post([directory, record = std::move(record)](
+             Answer &) { append_call_record(directory, *record); },
          nullptr);
 }
 

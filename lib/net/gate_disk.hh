@@ -1,6 +1,7 @@
 #pragma once
 
 #include "domain/breaker.hh"
+#include "domain/call_record.hh"
 #include "domain/capability.hh"
 #include "domain/state.hh"
 #include "sys/worker.hh"
@@ -31,7 +32,7 @@ public:
 
     /// Readable when run() has something to do.
     int fd() const noexcept { return worker_.fd(); }
-    void run() { worker_.run(); }
+    void run() { worker_.deliver(); }
 
     /// Who a key belongs to; `then` is called at once or from run(). Throws nothing: a
     /// database that cannot be read is told by trouble(), and nobody.
@@ -46,11 +47,8 @@ public:
                 const std::string &reason);
     void cancel_probe(const std::string &name, std::optional<int64_t> probe_id);
 
-    /// Has `line` appended to the file at `path`.
-    void append(const std::string &path, std::string line);
-
-    /// Has the file at `path` replaced.
-    void replace(const std::string &path, std::string text);
+    /// Has the call appended to the archive in `directory`.
+    void archive(const std::string &directory, std::shared_ptr<const CallRecord> record);
 
     /// Tells the database that the process lives; to be called every few seconds.
     void touch();
@@ -89,7 +87,7 @@ private:
     std::unordered_map<std::string, Known> owners_;
     std::unordered_map<std::string, Seen> seen_;
     std::string trouble_;
-    Worker worker_; // last: ends before what its jobs use
+    mutable Worker worker_; // last: ends before what its jobs use
 };
 
 } // namespace ap

@@ -58,25 +58,6 @@ std::string_view presented_key(std::span<const HttpField> fields, std::string_vi
     return query.empty() ? std::string_view() : key_parameter(query);
 }
 
-std::string target_less_key(std::string_view target)
-{
-    const size_t mark = target.find('?');
-    if (mark == std::string_view::npos ||
-        target.find("key=", mark) == std::string_view::npos) {
-        return std::string(target);
-    }
-    std::string kept(target.substr(0, mark));
-    char separator = '?';
-    for (const std::string_view parameter : split(target.substr(mark + 1), '&')) {
-        if (!parameter.starts_with("key=")) {
-            kept += separator;
-            kept += parameter;
-            separator = '&';
-        }
-    }
-    return kept;
-}
-
 std::vector<HttpField> forwarded_fields(std::span<const HttpField> fields,
                                         const GateProvider &provider, std::string &bearer)
 {

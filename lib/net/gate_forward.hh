@@ -13,9 +13,6 @@ namespace ap {
 /// parameter `key` of the query, in this order; empty if there is none.
 std::string_view presented_key(std::span<const HttpField> fields, std::string_view query);
 
-/// `target` without the parameter `key` of its query.
-std::string target_less_key(std::string_view target);
-
 /// The header fields to forward: all end-to-end fields as they came, in their order, less
 /// those that carry a key, and the provider's own key in their stead. The views point
 /// into `fields`, `provider` and `bearer`, which is filled with the value of an

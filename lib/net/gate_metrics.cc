@@ -153,8 +153,6 @@ std::string metrics_text(const GateMetrics &metrics, const LedgerStatus &ledger,
            metrics.aborted);
     single(out, "autopack_gate_cut_total", "counter", "Answers that providers broke off.",
            metrics.cut);
-    single(out, "autopack_gate_cache_hits_total", "counter", "Answers from the cache.",
-           metrics.cache_hits);
     single(out, "autopack_gate_estimated_total", "counter",
            "Calls settled at an estimate.", metrics.estimated);
     head(out, "autopack_gate_first_byte_seconds", "histogram",

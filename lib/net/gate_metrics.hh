@@ -32,14 +32,13 @@ struct GateMetrics
 {
     using ByLabels = std::map<std::string, uint64_t, std::less<>>; ///< `a="b",c="d"`
 
-    ByLabels calls;       ///< answered: by provider and status
-    ByLabels tokens;      ///< settled: by provider, model and kind
-    ByLabels cost;        ///< settled, in micro-dollars: by provider and model
-    ByLabels faults;      ///< answered by the gateway itself: by reason
-    ByLabels retries;     ///< by provider and reason
-    uint64_t aborted = 0; ///< by clients
-    uint64_t cut = 0;     ///< answers broken off by providers
-    uint64_t cache_hits = 0;
+    ByLabels calls;           ///< answered: by provider and status
+    ByLabels tokens;          ///< settled: by provider, model and kind
+    ByLabels cost;            ///< settled, in micro-dollars: by provider and model
+    ByLabels faults;          ///< answered by the gateway itself: by reason
+    ByLabels retries;         ///< by provider and reason
+    uint64_t aborted = 0;     ///< by clients
+    uint64_t cut = 0;         ///< answers broken off by providers
     uint64_t estimated = 0;   ///< settled at an estimate
     GateHistogram first_byte; ///< from request to the provider's header
     GateHistogram added;      ///< by the gateway, from request to the provider's request

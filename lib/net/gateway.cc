@@ -1,6 +1,7 @@
 #include "net/gateway.hh"
 
 #include "base/text.hh"
+#include "sys/path.hh"
 
 #include <algorithm>
 #include <random>
@@ -37,8 +38,12 @@ std::string random_name()
 
 std::shared_ptr<const PriceList> load_prices(const GateConfig &config)
 {
-    return std::make_shared<const PriceList>(
-        config.prices.empty() ? PriceList() : PriceList::load(config.prices));
+    std::string path = config.prices;
+    if (path.empty() && path_exists(AP_DATADIR "/prices.json")) {
+        path = AP_DATADIR "/prices.json";
+    }
+    return std::make_shared<const PriceList>(path.empty() ? PriceList()
+                                                          : PriceList::load(path));
 }
 
 } // namespace
@@ -88,13 +93,25 @@ std::optional<std::chrono::milliseconds> Gateway::timeout() const
     return due;
 }
 
+// What came from providers and threads is told to clients in the same turn, and what
+// clients ask for goes out in it.
 void Gateway::run()
 {
+    client_.run();
+    disk_.run();
+    take_answers();
+    timers_.run();
+    run_queues();
     for (const auto &server : servers_) {
         server->run();
     }
-    client_.run();
-    disk_.run();
+    if (client_.timeout() == std::chrono::milliseconds(0)) {
+        client_.run();
+    }
+}
+
+void Gateway::take_answers()
+{
     for (const Admission &admission : ledger_.take_answers()) {
         const auto waiting = waiting_.extract(admission.call);
         const auto call = waiting.empty() ? nullptr : waiting.mapped().lock();
@@ -102,8 +119,6 @@ void Gateway::run()
             call->take_admission(admission);
         }
     }
-    timers_.run();
-    run_queues();
 }
 
 void Gateway::run_queues()
@@ -191,9 +206,9 @@ void Gateway::end_call(uint64_t id)
     calls_.erase(id);
 }
 
-std::string Gateway::new_request_id()
+std::string Gateway::request_id(uint64_t call) const
 {
-    return "gate-" + instance_ + "-" + std::to_string(last_call_);
+    return "gate-" + instance_ + "-" + std::to_string(call);
 }
 
 void Gateway::drain()

@@ -67,9 +67,10 @@ private:
     void take(const std::shared_ptr<HttpExchange> &exchange);
     bool answer_itself(HttpExchange &exchange);
     FairQueue &queue(const GateProvider &provider);
+    void take_answers();
     void run_queues();
     void end_call(uint64_t id);
-    std::string new_request_id();
+    std::string request_id(uint64_t call) const;
     GateGauges gauges() const;
 
     StatePaths paths_;

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 namespace ap {
+
 Worker::Worker(size_t most_waiting)
     : ready_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK))
     , most_waiting_(most_waiting)
@@ -15,18 +16,6 @@ Worker::Worker(size_t most_waiting)
         throw_errno("cannot make an eventfd");
     }
     thread_ = std::thread([this] { work(); });
-#include <csignal>
-#include <utility>
-Worker::Worker()
-    : done_event_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK))
-    if (!done_event_) {
-        throw_errno("cannot make an event descriptor");
-    // Signals are for the loop.
-    sigset_t all{};
-    sigset_t before{};
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
 Worker::~Worker()
@@ -48,21 +37,29 @@ bool Worker::submit(Job job)
         }
         jobs_.push_back(std::move(job));
     }
+    wanted_.notify_one();
     return true;
+}
+
 void Worker::deliver()
+{
     uint64_t count = 0;
     // Not readable: another call has taken it all.
     static_cast<void>(!read(ready_.get(), &count, sizeof count));
     std::deque<Answer> answers;
+    {
+        const std::lock_guard lock(mutex_);
         answers.swap(answers_);
+    }
     for (const Answer &answer : answers) {
         answer();
+    }
+}
+
 size_t Worker::pending()
+{
     const std::lock_guard lock(mutex_);
     return jobs_.size() + answers_.size() + (busy_ ? 1 : 0);
-    something_.notify_one();
-void Worker::post(Job job, Job then)
-        jobs_.push_back({std::move(job), std::move(then)});
 }
 
 void Worker::work()
@@ -87,28 +84,4 @@ void Worker::work()
     }
 }
 
-        something_.wait(lock, [this] { return ending_ || !jobs_.empty(); });
-        if (jobs_.empty()) {
-        Entry entry = std::move(jobs_.front());
-        running_ = 1;
-        entry.job();
-        entry.job = nullptr; // what it holds may not outlive it on this thread
-        running_ = 0;
-        if (entry.then) {
-            done_.push_back(std::move(entry.then));
-            const uint64_t one = 1;
-            static_cast<void>(!write(done_event_.get(), &one, sizeof one));
-void Worker::run()
-{
-    uint64_t count = 0;
-    static_cast<void>(!read(done_event_.get(), &count, sizeof count));
-    std::deque<Job> done;
-    {
-        const std::lock_guard lock(mutex_);
-        done.swap(done_);
-    for (const Job &call : done) {
-        call();
-size_t Worker::pending() const
-    const std::lock_guard lock(mutex_);
-    return jobs_.size() + running_;
 } // namespace ap

@@ -68,7 +68,8 @@ private:
     bool ended_ = false;
 };
 
-/// Runs the server until `condition` holds; throws if it does not within ten seconds.
+/// Runs the server until `condition` holds, and only when it says that it has something
+/// to do; throws if it does not within ten seconds.
 template <typename Condition>
 void run_until(ap::HttpServer &server, const Condition &condition)
 {
@@ -80,8 +81,10 @@ void run_until(ap::HttpServer &server, const Condition &condition)
         pollfd watched = {server.fd(), POLLIN, 0};
         const auto timeout = server.timeout();
         const bool due = timeout && timeout->count() == 0;
-        static_cast<void>(poll(&watched, 1, due ? 0 : 5));
-        server.run();
+        if (poll(&watched, 1, due ? 0 : 2) == 1 || due ||
+            (timeout && *timeout < std::chrono::seconds(2))) {
+            server.run();
+        }
     }
 }
 

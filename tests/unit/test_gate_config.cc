@@ -48,7 +48,7 @@ void a_provider_is_all_that_is_needed()
     CHECK_EQUAL(provider.retry.attempts, 3);
     CHECK_EQUAL(config.tcp->address, "127.0.0.1");
     CHECK_EQUAL(config.tcp->port, 4141);
-    CHECK(!config.pass_unknown_paths && !config.archive && config.cache_bytes == 0);
+    CHECK(!config.pass_unknown_paths && !config.archive);
 }
 
 void everything_can_be_said()
@@ -67,7 +67,7 @@ void everything_can_be_said()
                          "longest": "1m"},
                "fallback": ["two"]},
               {"name": "two", "family": "openai", "base_url": "https://b"}],
-            "unknown_paths": "pass", "archive": true, "cache_bytes": 1000,
+            "unknown_paths": "pass", "archive": true,
             "min_output": 10, "refuse_unknown_models": true, "prices": "p.json",
             "body_limit": 2048, "connections": 5, "budget_wait": "3s", "drain": 1,
             "ca_file": "/ca.pem", "proxy": "http://proxy:3128"})",

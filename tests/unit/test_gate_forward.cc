@@ -34,15 +34,6 @@ void a_key_is_found_wherever_clients_put_it()
     CHECK_EQUAL(key_of({{"authorization", "Bearer"}}, "akey=1"), "");
 }
 
-void a_target_loses_its_key_and_nothing_else()
-{
-    CHECK_EQUAL(target_less_key("/v1/x?beta=true"), "/v1/x?beta=true");
-    CHECK_EQUAL(target_less_key("/v1/x?key=k"), "/v1/x");
-    CHECK_EQUAL(target_less_key("/v1/x?a=%20&key=k&b"), "/v1/x?a=%20&b");
-    CHECK_EQUAL(target_less_key("/v1/x?monkey=k"), "/v1/x?monkey=k");
-    CHECK_EQUAL(target_less_key("/key=x"), "/key=x");
-}
-
 void fields_pass_with_the_real_key_in_place_of_ours()
 {
     const HttpField fields[] = {
@@ -123,7 +114,6 @@ int main()
 {
     const CMUnitTest tests[] = {
         TEST(a_key_is_found_wherever_clients_put_it),
-        TEST(a_target_loses_its_key_and_nothing_else),
         TEST(fields_pass_with_the_real_key_in_place_of_ours),
         TEST(an_answer_passes_less_what_is_the_connections),
         TEST(a_family_is_guessed_by_what_only_its_clients_send),

@@ -1,0 +1,301 @@
+#!/usr/bin/env bats
+# The gateway between an attempt of a real run and a mock of its providers.
+
+bats_require_minimum_version 1.5.0
+
+setup() {
+    cd "$BATS_TEST_TMPDIR" || exit 1
+    unset AUTOPACK_GATE_URL
+    echo sk-real > key
+    python3 "$AP_SOURCE/tests/mock_upstream" --port-file port --log served \
+        > mock.out 3>&- &
+    mock=$!
+    until_true test -s port
+    configure '{}'
+}
+
+teardown() {
+    touch end
+    [ ! -e gate.pid ] || kill -KILL "$(cat gate.pid)" || true
+    kill "$mock"
+    [ -z "${executor:-}" ] || kill -KILL "$executor" || true
+    wait
+}
+
+until_true() {
+    local deadline=$((SECONDS + 30))
+    until "$@"; do
+        [ "$SECONDS" -lt "$deadline" ] || return 1
+        sleep 0.02
+    done
+}
+
+query() {
+    sqlite3 -cmd '.timeout 5000' autopack.db "$1"
+}
+
+# Writes a configuration with the three families at the mock, and $1 in each provider.
+configure() {
+    jq -n --argjson more "$1" --arg url "http://127.0.0.1:$(cat port)" '
+        {listen: {tcp: {port: 0}}, archive: true, drain: "2s",
+         providers: [("anthropic", "openai", "gemini") |
+             {name: ., family: ., base_url: $url, key_file: "key"} + $more]}' \
+        > ap-gate.conf
+}
+
+# Starts the gateway; $1, if given, is the token cap of the run.
+start_gate() {
+    [ -e autopack.db ] || start_run "${1:-1000000}"
+    ap-gate 2> gate.err 3>&- &
+    echo $! > gate.pid
+    until_true test -s .autonomous_runs/gate.json
+    url=$(jq -r .url .autonomous_runs/gate.json)
+    [ -e key-of-attempt ] || start_attempt
+    key=$(cat key-of-attempt)
+}
+
+start_run() {
+    jq -n --argjson cap "$1" '{run_id: "r", token_cap: $cap, phases: [{id: "a",
+        command: "echo $ANTHROPIC_API_KEY > k; mv k key-of-attempt;
+                  while [ ! -e end ]; do sleep 0.05; done"}]}' > plan.json
+    ap-run create plan.json
+}
+
+start_attempt() {
+    ap-exec --quiet --run-id r 3>&- &
+    executor=$!
+    until_true test -s key-of-attempt
+}
+
+stop_gate() {
+    kill "-${1:-TERM}" "$(cat gate.pid)"
+    wait "$(cat gate.pid)" || true
+    rm gate.pid
+}
+
+# Calls Anthropic Messages with the JSON members $1 besides model and message; more
+# arguments go to curl.
+messages() {
+    local members=$1
+    shift
+    curl -sN "$url/v1/messages?beta=true" -H "x-api-key: $key" \
+        -H 'anthropic-version: 2023-06-01' -d "$(jq -cn --argjson more "$members" '
+            {model: "claude-sonnet-4", max_tokens: 40,
+             messages: [{role: "user", content: "hi"}]} + $more')" "$@"
+}
+
+recorded() {
+    [ "$(query 'SELECT count(*) FROM llm_usage_events')" -eq "$1" ]
+}
+
+# What was recorded is what the mock says it served, to the token.
+same_as_served() {
+    until_true recorded "$(wc -l < served)"
+    [ "$(query 'SELECT sum(prompt_tokens), sum(completion_tokens) FROM llm_usage_events')" = \
+        "$(jq -s -r '[(map(.prompt_tokens) | add), (map(.completion_tokens) | add)] |
+                     join("|")' served)" ]
+}
+
+@test "an answer passes byte for byte with its real key, and is recorded to the token" {
+    start_gate
+    messages '{}' -D head > through
+    messages '{"stream": true}' > through-stream
+    real=http://127.0.0.1:$(cat port)
+    url=$real key=sk-direct messages '{}' > direct
+    url=$real key=sk-direct messages '{"stream": true}' > direct-stream
+    mask='s/"id":"[^"]*"//g'
+    diff <(sed "$mask" through) <(sed "$mask" direct)
+    diff <(sed "$mask" through-stream) <(sed "$mask" direct-stream)
+    grep -qi '^content-type: application/json' head
+    [ "$(jq -r .key served | sort -u)" = "$(printf 'sk-direct\nsk-real')" ]
+    grep -v '"key": "sk-direct"' served > ours
+    mv ours served
+    same_as_served
+    [ "$(query 'SELECT max(estimated) FROM llm_usage_events')" -eq 0 ]
+    ap-db check
+}
+
+@test "every dialect is metered, split anywhere and compressed" {
+    configure '{}'
+    start_gate
+    scenario='x-mock-scenario: {"split": 3, "encoding": "gzip"}'
+    messages '{"stream": true}' -H "$scenario" -H 'Accept-Encoding: gzip' | gunzip |
+        grep -q message_stop
+    for body in '{"model": "gpt-4o", "messages": [{"role": "user", "content": "hi"}]}' \
+        '{"model": "gpt-4o", "stream": true,
+          "messages": [{"role": "user", "content": "hi"}]}'; do
+        curl -sN "$url/v1/chat/completions" -H "Authorization: Bearer $key" -d "$body" \
+            -H 'x-mock-scenario: {"split": "random"}' > chat
+        grep -q w0 chat
+    done
+    # Usage was asked for by the gateway alone.
+    run ! grep '"usage":{' chat
+    grep -q '\[DONE\]' chat
+    curl -sN "$url/v1/responses" -H "Authorization: Bearer $key" \
+        -d '{"model": "gpt-5", "stream": true, "input": "hi"}' | grep -q completed
+    curl -s "$url/v1/embeddings" -H "Authorization: Bearer $key" \
+        -d '{"model": "text-embedding-3-small", "input": "hi"}' | grep -q embedding
+    curl -s "$url/v1beta/models/gemini-2.0-flash:generateContent" \
+        -H "x-goog-api-key: $key" -d '{"contents": [{"parts": [{"text": "hi"}]}]}' |
+        grep -q usageMetadata
+    curl -sN "$url/v1beta/models/gemini-2.0-flash:streamGenerateContent?alt=sse&key=$key" \
+        -d '{"contents": [{"parts": [{"text": "hi"}]}]}' | grep -q usageMetadata
+    same_as_served
+    [ "$(jq -r .key served | sort -u)" = sk-real ]
+}
+
+@test "foreign, missing and dead keys are 401 in the provider's shape" {
+    start_gate
+    right=$key
+    for key in sk-foreign "apk-$(head -c 43 /dev/zero | tr '\0' x)"; do
+        [ "$(messages '{}' -o answer -w '%{http_code}')" = 401 ]
+        [ "$(jq -r .error.type answer)" = authentication_error ]
+    done
+    [ "$(curl -s "$url/v1/chat/completions" -d '{}' | jq -r .error.code)" = \
+        invalid_api_key ]
+    key=$right
+    [ "$(messages '{}' -o answer -w '%{http_code}')" = 200 ]
+    touch end
+    wait "$executor"
+    dead() { [ "$(messages '{}' -o answer -w '%{http_code}')" = 401 ]; }
+    until_true dead
+    [ "$(jq -s 'map(select(.key != "sk-real")) | length' served)" -eq 0 ]
+}
+
+@test "unknown paths are refused, probes are answered, models pass uncharged" {
+    start_gate
+    [ "$(curl -s -o answer -w '%{http_code}' "$url/v1/files" -H "x-api-key: $key")" = 404 ]
+    curl -sfI "$url/" > /dev/null
+    curl -sfI "$url/v1/messages" > /dev/null
+    curl -sf "$url/v1/models" -H "Authorization: Bearer $key" | grep -q gpt
+    [ "$(query 'SELECT count(*) FROM llm_usage_events')" -eq 0 ]
+}
+
+@test "a spent budget is refused as agents understand it, and ends the phase" {
+    start_gate 600
+    messages '{"max_tokens": 400}' -o answer -H 'x-mock-scenario: {"output_tokens": 400}'
+    [ "$(messages '{"max_tokens": 400}' -D head -o answer -w '%{http_code}')" = 400 ]
+    grep -qi '^autopack-refusal: budget' head
+    [ "$(jq -r .error.type answer)" = invalid_request_error ]
+    status=0
+    wait "$executor" || status=$?
+    [ "$status" -eq 80 ]
+    [ "$(query "SELECT tokens_used + tokens_reserved <= token_cap FROM budgets
+                WHERE phase_id = ''")" -eq 1 ]
+    ap-db check
+}
+
+@test "a client that leaves ends the call at the provider, which is charged an estimate" {
+    start_gate
+    messages '{"stream": true}' -H 'x-mock-scenario: {"stall_after_events": 4}' \
+        --max-time 1 > part || true
+    grep -q message_start part
+    ended() { jq -e 'select(.outcome != "complete")' served > /dev/null; }
+    until_true ended
+    until_true recorded 1
+    [ "$(query 'SELECT estimated FROM llm_usage_events')" -eq 1 ]
+}
+
+@test "errors of the provider pass, are tried again where safe, and cost nothing" {
+    configure '{"retry": {"attempts": 2, "backoff": "10ms"}}'
+    start_gate
+    [ "$(messages '{}' -o answer -w '%{http_code}' \
+        -H 'x-mock-scenario: {"status": 529}')" = 529 ]
+    [ "$(jq -r .error.type answer)" = overloaded_error ]
+    [ "$(wc -l < served)" -eq 2 ]
+    [ "$(messages '{}' -o answer -w '%{http_code}' \
+        -H 'x-mock-scenario: {"status": 400}')" = 400 ]
+    [ "$(wc -l < served)" -eq 3 ]
+    [ "$(query 'SELECT count(*) FROM llm_usage_events')" -eq 0 ]
+}
+
+@test "a provider that fails opens its breaker, with the reason told apart" {
+    configure '{"retry": {"attempts": 1}}'
+    start_gate
+    for _ in 1 2 3 4 5; do
+        messages '{}' -o /dev/null -H 'x-mock-scenario: {"status": 529}'
+    done
+    open() { [ "$(ap-breaker show --json gate.anthropic.claude-sonnet-4 |
+        jq -r .state)" = open ]; }
+    until_true open
+    ap-breaker show --json gate.anthropic.claude-sonnet-4 | grep -q 'overloaded (529)'
+    refused() { [ "$(messages '{}' -D head -o answer -w '%{http_code}')" = 529 ] &&
+        grep -q "breaker 'gate" answer; }
+    until_true refused
+    grep -qi '^retry-after: [1-9]' head
+}
+
+@test "a provider that does not answer, or stalls, is given up on" {
+    configure '{"timeouts": {"first_byte": "300ms", "idle": "300ms"}}'
+    start_gate
+    [ "$(messages '{}' -o answer -w '%{http_code}' \
+        -H 'x-mock-scenario: {"stall_before_ms": -1}')" = 504 ]
+    status=0
+    messages '{"stream": true}' -o answer \
+        -H 'x-mock-scenario: {"stall_after_events": 3}' || status=$?
+    [ "$status" -eq 18 ]
+    until_true recorded 2
+    [ "$(query 'SELECT min(estimated) FROM llm_usage_events')" -eq 1 ]
+}
+
+@test "a killed gateway's calls are charged by the next one" {
+    start_gate
+    messages '{"stream": true}' -H 'x-mock-scenario: {"stall_after_events": 4}' \
+        > part 3>&- &
+    call=$!
+    until_true grep -q message_start part
+    stop_gate KILL
+    wait "$call" || true
+    [ "$(query 'SELECT tokens_reserved > 0 FROM budgets WHERE phase_id = "a"')" -eq 1 ]
+    rm .autonomous_runs/gate.json
+    start_gate
+    until_true recorded 1
+    [ "$(query 'SELECT estimated FROM llm_usage_events')" -eq 1 ]
+    [ "$(query 'SELECT tokens_reserved FROM budgets WHERE phase_id = "a"')" -eq 0 ]
+    ap-db check
+}
+
+@test "a gateway told to end finishes what is under way" {
+    start_gate
+    messages '{"stream": true}' -H 'x-mock-scenario: {"drip_ms": 60}' > answer 3>&- &
+    call=$!
+    until_true grep -q message_start answer
+    kill -TERM "$(cat gate.pid)"
+    wait "$call"
+    grep -q message_stop answer
+    wait "$(cat gate.pid)"
+    rm gate.pid
+    [ ! -e .autonomous_runs/gate.json ]
+    same_as_served
+}
+
+@test "health, metrics and status are told; a signal reads the configuration again" {
+    start_gate
+    messages '{}' > /dev/null
+    [ "$(curl -sf "$url/healthz" | jq -r .status)" = ok ]
+    settled() { [ "$(curl -sf "$url/status" | jq .settled)" -eq 1 ]; }
+    until_true settled
+    curl -sf "$url/metrics" | grep -q \
+        'autopack_gate_tokens_total{provider="anthropic",model="claude-sonnet-4",kind="completion"} 40'
+    kill -USR1 "$(cat gate.pid)"
+    until_true grep -q '^ap-gate: .*0 calls.*1 settled' gate.err
+    echo '{"providers": 3}' > ap-gate.conf
+    kill -HUP "$(cat gate.pid)"
+    until_true grep -q '/providers: expected an array of objects, got 3; the old' gate.err
+    [ "$(messages '{}' -o answer -w '%{http_code}')" = 200 ]
+    echo sk-new > key
+    configure '{}'
+    kill -HUP "$(cat gate.pid)"
+    new_key() { messages '{}' -o answer; grep -q sk-new served; }
+    until_true new_key
+}
+
+@test "a configuration is checked without serving" {
+    start_run 1000
+    run -0 ap-gate --check
+    [ "$output" = '' ]
+    echo '{"providers": [{"name": "a", "family": "none"}]}' > bad.conf
+    run -78 ap-gate --check --config bad.conf
+    [ "$output" = "ap-gate: $PWD/bad.conf: /providers/0/family: expected anthropic, openai or gemini, got \"none\"" ]
+    run -66 ap-gate --config none.conf
+}
