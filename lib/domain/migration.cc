@@ -139,9 +139,15 @@ void refuse_newer(const Sqlite &database, int version, int newest)
 
 int schema_version(Sqlite &database)
 {
-    const int64_t id = pragma(database, "application_id");
-    const int64_t version = pragma(database, "user_version");
-    const bool empty = database.query_integer("SELECT count(*) FROM sqlite_schema") == 0;
+    // One statement, so that all three are of one moment while another process makes the
+    // database.
+    Statement query = database.prepare(
+        "SELECT application_id, user_version, (SELECT count(*) FROM sqlite_schema) = 0 "
+        "FROM pragma_application_id, pragma_user_version");
+    query.step();
+    const int64_t id = query.integer(0);
+    const int64_t version = query.integer(1);
+    const bool empty = query.integer(2) != 0;
     if (id != application_id && !(empty && version == 0)) {
         throw Error(ExitStatus::BadData,
                     "'" + database.path() + "' is a database of another application");

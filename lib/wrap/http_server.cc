@@ -266,9 +266,7 @@ struct HttpServer::Callbacks
             connection.exchange->end(code == MHD_REQUEST_TERMINATED_COMPLETED_OK);
         });
         connection.exchange.reset();
-        // A connection that was cut is only closed by the next run, for which the daemon
-        // gives no time of its own.
-        static_cast<HttpServer *>(self)->due_ = true;
+        static_cast<HttpServer *>(self)->due_ = true; // it closes what was cut
     }
 };
 
