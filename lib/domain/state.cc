@@ -1,5 +1,6 @@
 #include "domain/state.hh"
 
+#include "domain/restore_swap.hh"
 #include "domain/schema.hh"
 #include "sys/path.hh"
 
@@ -173,6 +174,7 @@ StatePaths state_paths(const std::optional<std::string> &option)
 
 Sqlite open_database(const StatePaths &paths, State::Access access)
 {
+    finish_interrupted_restore(paths);
     if (access == State::Access::Create) {
         make_directories(paths.directory);
         return open_for_writing(paths, OpenMode::Create);

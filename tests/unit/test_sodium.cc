@@ -1,5 +1,7 @@
 #include "check.hh"
 
+#include "base/error.hh"
+
 #include "wrap/sodium.hh"
 
 #include <set>
@@ -59,6 +61,136 @@ void compares_secrets_by_all_their_bytes()
     CHECK(!equal_secrets("a", ""));
 }
 
+// As weak as the library allows: strength is not what is tested.
+KeyDerivation quick_derivation()
+{
+    KeyDerivation derivation = KeyDerivation::make();
+    derivation.operations = 1;
+    derivation.memory = 8192;
+    return derivation;
+}
+
+const KeyDerivation &derivation()
+{
+    static const KeyDerivation made = quick_derivation();
+    return made;
+}
+
+SealKey key(std::string_view passphrase = "correct horse")
+{
+    return {passphrase, derivation()};
+}
+
+std::string seal(std::string_view text, std::string_view context = "c")
+{
+    std::string sealed;
+    SealWriter writer([&](std::string_view data) { sealed.append(data); }, key(),
+                      context);
+    writer.write(text);
+    writer.finish();
+    return sealed;
+}
+
+std::string unseal(const std::string &sealed, const SealKey &with,
+                   std::string_view context = "c")
+{
+    size_t at = 0;
+    SealReader reader(
+        [&] {
+            const std::string_view data = std::string_view(sealed).substr(at, 1000);
+            at += data.size();
+            return data;
+        },
+        with, context, "x");
+    std::string text;
+    for (std::string_view data = reader.read(); !data.empty(); data = reader.read()) {
+        text.append(data);
+    }
+    return text;
+}
+
+void expect_refused(const std::string &sealed, const SealKey &with,
+                    std::string_view context = "c")
+{
+    CHECK_THROWS(unseal(sealed, with, context), Error, [](const Error &error) {
+        CHECK_EQUAL(error.status(), ExitStatus::BadData);
+    });
+}
+
+void gives_back_texts_of_every_size()
+{
+    for (const size_t size : {0U, 1U, 65535U, 65536U, 65537U, 131072U, 200000U}) {
+        const std::string text(size, 'a');
+        const std::string sealed = seal(text);
+        CHECK_EQUAL(sealed.size(), sealed_size(size));
+        CHECK(unseal(sealed, key()) == text);
+    }
+}
+
+void needs_the_passphrase()
+{
+    expect_refused(seal("secret"), key("incorrect horse"));
+}
+
+void needs_the_context()
+{
+    expect_refused(seal("secret", "one"), key(), "other");
+}
+
+void notices_every_changed_byte()
+{
+    const std::string sealed = seal("a short text");
+    for (size_t i = 0; i < sealed.size(); i++) {
+        std::string changed = sealed;
+        changed[i] = static_cast<char>(changed[i] ^ 1);
+        expect_refused(changed, key());
+    }
+}
+
+void notices_every_cut()
+{
+    const std::string sealed = seal(std::string(70000, 'a'));
+    for (const size_t size : {0U, 23U, 24U, 30U, 65576U, 65577U, 65578U, 70057U}) {
+        expect_refused(sealed.substr(0, size), key());
+    }
+}
+
+void notices_what_follows()
+{
+    expect_refused(seal("text") + "x", key());
+}
+
+void refuses_parameters_out_of_proportion()
+{
+    KeyDerivation greedy = derivation();
+    greedy.memory = uint64_t{1} << 40;
+    CHECK_THROWS(SealKey("x", greedy), Error, [](const Error &error) {
+        CHECK_EQUAL(error.status(), ExitStatus::BadData);
+    });
+}
+
+void signs_and_verifies()
+{
+    const SigningKeys keys = SigningKeys::make();
+    const std::string signature = sign("text", keys.secret + "\n");
+    CHECK(is_signed("text", signature, keys.open));
+    CHECK(!is_signed("texT", signature, keys.open));
+    CHECK(!is_signed("text", signature, SigningKeys::make().open));
+    CHECK(!is_signed("text", "00", keys.open));
+}
+
+void says_what_is_no_key()
+{
+    CHECK_THROWS(sign("text", "abc"), Error, [](const Error &error) {
+        CHECK(std::string_view(error.what()).find("secret signing key") !=
+              std::string_view::npos);
+    });
+    CHECK_THROWS(is_signed("text", "", "abc"), Error, [](const Error &error) {
+        CHECK(std::string_view(error.what()).find("public signing key") !=
+              std::string_view::npos);
+    });
+}
+
 } // namespace
 
 int main()
@@ -69,6 +201,15 @@ int main()
         TEST(writes_base64_that_is_safe_in_urls_and_headers),
         TEST(reads_back_the_base64_it_writes),
         TEST(compares_secrets_by_all_their_bytes),
+        TEST(gives_back_texts_of_every_size),
+        TEST(needs_the_passphrase),
+        TEST(needs_the_context),
+        TEST(notices_every_changed_byte),
+        TEST(notices_every_cut),
+        TEST(notices_what_follows),
+        TEST(refuses_parameters_out_of_proportion),
+        TEST(signs_and_verifies),
+        TEST(says_what_is_no_key),
     };
     return cmocka_run_group_tests(tests, nullptr, nullptr);
 }

@@ -1,0 +1,32 @@
+#pragma once
+
+#include "domain/backup_manifest.hh"
+#include "domain/state.hh"
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace ap {
+
+/// The files of an installation that go into a backup, without the database.
+struct BackupScan
+{
+    std::vector<BackupEntry> entries; ///< sorted by path; hashes not known yet
+    std::vector<LeftOut> left_out;
+};
+
+/// The append-only documents of the docs directory.
+inline constexpr std::string_view ledger_documents[] = {
+    "docs/ARCHITECTURE_DECISIONS.md", "docs/BUILD_HISTORY.md", "docs/DEBUG_LOG.md"};
+
+/// Looks for the ledger documents, the files of config/ and everything in the runs
+/// directory. Links are not followed; they, files taken to hold secrets (secret_rule.hh),
+/// and names that are no UTF-8 text are left out. FIFOs, sockets and the files of running
+/// processes hold nothing to keep and are not mentioned.
+BackupScan scan_files(const StatePaths &paths);
+
+/// Where the file `path` of a backup is on this machine.
+std::string place_of(const StatePaths &paths, std::string_view path);
+
+} // namespace ap

@@ -1,0 +1,49 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+struct evp_md_ctx_st;
+
+namespace ap {
+
+/// The 32 bytes of a SHA-256 hash.
+using Sha256 = std::array<uint8_t, 32>;
+
+/// Hashes a stream with the processor's own instructions where it has them, which is ten
+/// times as fast as portable code: backups hash everything twice.
+class Sha256Stream
+{
+public:
+    Sha256Stream();
+
+    void add(std::string_view data);
+
+    /// The hash of everything added; the stream then starts anew.
+    Sha256 finish();
+
+private:
+    struct Free
+    {
+        void operator()(evp_md_ctx_st *context) const noexcept;
+    };
+    void start();
+
+    std::unique_ptr<evp_md_ctx_st, Free> context_;
+};
+
+/// The hash of `data`.
+Sha256 sha256(std::string_view data);
+
+/// 64 lower-case hexadecimal digits.
+std::string to_hex(const Sha256 &hash);
+
+/// What to_hex() wrote; nothing for anything else.
+std::optional<Sha256> sha256_from_hex(std::string_view text);
+
+} // namespace ap

@@ -1,0 +1,144 @@
+#!/usr/bin/env python3
+"""ap-backup against tar | zstd, restic and borg on the same data, in one run.
+
+backup.py [FILES_MIB [DATABASE_MIB]]: times full and incremental backups (everything synced
+to the disk), the peak memory of the largest process, and by how much a writer of the
+database is slowed down meanwhile. The last backup is restored and compared.
+"""
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+def timed(words, **more):
+    """Runs `words`; seconds and the peak memory in KiB of it or the largest of its children."""
+    log = tempfile.NamedTemporaryFile()
+    start = time.monotonic()
+    subprocess.run(["/usr/bin/time", "-o", log.name, "-f", "%M"] + words, check=True,
+                   stdout=subprocess.DEVNULL, **more)
+    seconds = time.monotonic() - start
+    return seconds, int(log.read().split()[-1])
+
+
+class Writer(threading.Thread):
+    """Commits single rows to the database, and counts them."""
+
+    def __init__(self, path):
+        super().__init__(daemon=True)
+        self.path = path
+        self.count = 0
+        self.running = True
+        self.worst = 0.0
+
+    def run(self):
+        database = sqlite3.connect(self.path, timeout=30, isolation_level=None)
+        database.execute("PRAGMA synchronous = NORMAL")
+        while self.running:
+            start = time.monotonic()
+            database.execute("INSERT INTO events (created_at, kind) VALUES (1, 'bench.write')")
+            self.worst = max(self.worst, time.monotonic() - start)
+            self.count += 1
+            time.sleep(0.002)
+        database.close()
+
+
+def rate_during(path, work):
+    """Rows a second that a writer commits while `work` runs, and its longest wait."""
+    writer = Writer(path)
+    writer.start()
+    start = time.monotonic()
+    work()
+    seconds = time.monotonic() - start
+    writer.running = False
+    writer.join()
+    return writer.count / seconds, writer.worst
+
+
+def change(state):
+    """Changes one file in a hundred, and one row in a hundred of the database."""
+    names = sorted(os.path.join(where, name)
+                   for where, _, files in os.walk(state + "/.autonomous_runs")
+                   for name in files)
+    for name in names[::100]:
+        with open(name, "ab") as file:
+            file.write(b"one more line\n")
+    database = sqlite3.connect(state + "/autopack.db", timeout=30)
+    count = database.execute("SELECT max(event_id) FROM events").fetchone()[0]
+    database.executemany("INSERT INTO events (created_at, kind, detail) VALUES (?, ?, ?)",
+                         [(1, "bench.change", '{"text": "%s"}' % ("x" * 200))] * (count // 100))
+    database.commit()
+    database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    database.close()
+
+
+def show(name, result, reference=None):
+    ratio = "" if reference is None else "  %.2f of tar" % (result[0] / reference)
+    print("%-34s %7.2f s  %7.1f MiB%s" % (name, result[0], result[1] / 1024, ratio), flush=True)
+
+
+def main():
+    files = sys.argv[1] if len(sys.argv) > 1 else "2048"
+    size = sys.argv[2] if len(sys.argv) > 2 else "1024"
+    base = tempfile.mkdtemp(prefix="ap-bench-", dir=os.environ.get("AP_BENCH_DIR", "/var/tmp"))
+    state = base + "/state"
+    try:
+        subprocess.run([sys.executable, HERE + "/make-state", state, files, size], check=True)
+        os.chdir(state)
+        os.environ.update(RESTIC_PASSWORD="x", RESTIC_REPOSITORY=base + "/restic",
+                          BORG_UNENCRYPTED_REPO_ACCESS_IS_OK="yes", HOME=base)
+        out = base + "/out"
+        os.mkdir(out)
+        subprocess.run(["sh", "-c", "cat autopack.db >/dev/null; tar cf - . | cat >/dev/null"],
+                       check=True)
+        tars = []
+        ours = []
+        for _ in range(3):
+            tars.append(timed(["sh", "-c", "tar cf - . | zstd -q -3 >%s/t.tar.zst; sync %s/t.tar.zst"
+                               % (out, out)]))
+            ours.append(timed(["ap-backup", "-q", "-o", out + "/full.tar.zst"]))
+        best = min(tars)
+        show("tar | zstd -3", best)
+        full = min(ours)
+        show("ap-backup", full, best[0])
+        print("sizes: tar %d, ap-backup %d bytes" % (os.path.getsize(out + "/t.tar.zst"),
+                                                    os.path.getsize(out + "/full.tar.zst")))
+        if shutil.which("restic"):
+            subprocess.run(["restic", "init", "-q"], check=True)
+            show("restic", timed(["restic", "backup", "-q", "."]), best[0])
+        if shutil.which("borg"):
+            subprocess.run(["borg", "init", "-e", "none", base + "/borg"], check=True)
+            show("borg zstd,3", timed(["borg", "create", "-C", "zstd,3", base + "/borg::a", "."]),
+                 best[0])
+        quiet, _ = rate_during("autopack.db", lambda: time.sleep(5))
+        busy, worst = rate_during("autopack.db", lambda: timed(
+            ["ap-backup", "-q", "-o", out + "/busy.tar.zst"]))
+        print("writer: %.0f commits/s alone, %.0f during a backup (%.1f %% less), longest wait %.0f ms"
+              % (quiet, busy, 100 * (1 - busy / quiet), worst * 1000))
+        time.sleep(2.1)
+        subprocess.run(["ap-backup", "-q", "-o", out + "/base.tar.zst"], check=True)
+        change(state)
+        next_one = timed(["ap-backup", "-q", "-i", out + "/base.tar.zst", "-o", out + "/next.tar.zst"])
+        show("ap-backup --incremental, 1 %", next_one)
+        print("incremental: %.1f %% of the full time, %d bytes"
+              % (100 * next_one[0] / full[0], os.path.getsize(out + "/next.tar.zst")))
+        if shutil.which("restic"):
+            show("restic again, 1 %", timed(["restic", "backup", "-q", "."]))
+        if shutil.which("borg"):
+            show("borg again, 1 %", timed(["borg", "create", "-C", "zstd,3", base + "/borg::b", "."]))
+        restored = timed(["ap-restore", "-q", "-i", out + "/next.tar.zst", "--to", base + "/restored"])
+        show("ap-restore", restored)
+        subprocess.run(["diff", "-r", state + "/.autonomous_runs",
+                        base + "/restored/.autonomous_runs"], check=True)
+    finally:
+        os.chdir("/")
+        shutil.rmtree(base, ignore_errors=True)
+
+
+main()
