@@ -144,5 +144,11 @@ is_capped() {
     mock_scenario '{"default": {"status": 400}}'
     phase r claude 5000000 "$claude"
     run -1 ap-exec --quiet --run-id r
-    [ "$(query 'SELECT sum(tokens_used + tokens_reserved) FROM budgets')" -eq 0 ]
+    [ "$(query 'SELECT sum(tokens_used) FROM budgets')" -eq 0 ]
+    # What the gateway keeps ready for the next call goes back when none comes.
+    until_true nothing_is_reserved
+}
+
+nothing_is_reserved() {
+    [ "$(query 'SELECT sum(tokens_reserved) FROM budgets')" -eq 0 ]
 }
