@@ -3,6 +3,7 @@
 #include "cli/tool.hh"
 #include "domain/control_request.hh"
 #include "domain/run.hh"
+#include "net/serve_client.hh"
 
 namespace {
 
@@ -84,8 +85,29 @@ ap::Json status_to_json(const ap::RunSummary &run,
     return ap::run_to_json(run).set("executors", processes).set("executing", phases);
 }
 
-ExitStatus status(const ap::Arguments &arguments, ap::Sqlite &database)
+// Every call of every run passes it, so it is shown where all runs are.
+void show_gateway(const ap::StatePaths &paths, bool json)
 {
+    if (!ap::is_running(paths, ap::by_gate)) {
+        return;
+    }
+    const ap::Json gateway = ap::ask_server(paths, ap::by_gate, "/status");
+    if (json) {
+        ap::print(ap::Json::object().set("gateway", gateway).dump() + "\n");
+        return;
+    }
+    const auto count = [&](std::string_view name) {
+        return std::to_string(gateway.get_integer(name).value_or(0));
+    };
+    ap::print("gateway (pid " + count("pid") + "): " + count("calls") +
+              " calls under way, " + count("waiting_for_budget") +
+              " waiting for budget, " + count("settled") + " settled, " +
+              count("refused") + " refused\n");
+}
+
+ExitStatus status(const ap::Arguments &arguments, ap::State &state)
+{
+    ap::Sqlite &database = state.database();
     ap::Listing listing(arguments.has("json"), {"RUN", "STATUS", "EXECUTORS", "PHASES",
                                                 "EXECUTING", "TOKENS", "CAP"});
     for (const ap::RunSummary &run : runs_to_show(arguments, database)) {
@@ -105,6 +127,9 @@ ExitStatus status(const ap::Arguments &arguments, ap::Sqlite &database)
              ap::format_count(run.tokens_used), ap::format_count(run.token_cap)});
     }
     listing.finish();
+    if (arguments.operands().empty()) {
+        show_gateway(state.paths(), arguments.has("json"));
+    }
     return ExitStatus::Done;
 }
 
@@ -114,7 +139,7 @@ ExitStatus manage(const ap::Arguments &arguments)
     ap::State state(ap::state_paths(arguments.value("db")),
                     reads ? ap::State::Access::Read : ap::State::Access::Write,
                     spec.name);
-    return reads ? status(arguments, state.database()) : control(arguments, state);
+    return reads ? status(arguments, state) : control(arguments, state);
 }
 
 } // namespace

@@ -22,7 +22,7 @@ constexpr ap::ToolSpec spec = {.name = "ap-limit",
 ExitStatus status(const ap::Arguments &arguments)
 {
     const ap::Json health =
-        ap::ask_server(ap::state_paths(arguments.value("db")), "/health");
+        ap::ask_server(ap::state_paths(arguments.value("db")), ap::by_serve, "/health");
     const ap::Json limiter = health.get("rate_limiter");
     if (!limiter.is_object()) {
         throw ap::Error(ExitStatus::Unavailable, "the server does not tell");

@@ -7,6 +7,8 @@
 #include "sys/process.hh"
 #include "sys/socket.hh"
 
+#include <optional>
+
 namespace ap {
 
 namespace {
@@ -14,21 +16,17 @@ namespace {
 constexpr size_t largest_answer = 4 << 20;
 constexpr size_t largest_file = 4096;
 
-[[noreturn]] void none_running()
+// What the server's file says; nothing if there is none, or only that of a dead one.
+std::optional<Json> find_server(const StatePaths &paths, const ServedBy &server)
 {
-    throw Error(ExitStatus::Unavailable, "no ap-serve is running here: start 'ap-serve'");
-}
-
-Json read_file_of_server(const StatePaths &paths)
-{
-    const std::string path = join_path(paths.runs, "serve.json");
+    const std::string path = join_path(paths.runs, server.file);
     if (!path_exists(path)) {
-        none_running();
+        return std::nullopt;
     }
     Json file = Json::parse(read_file(path, largest_file), path);
     const auto pid = file.get_integer("pid");
     if (!pid || !process_start_time(static_cast<pid_t>(*pid))) {
-        none_running();
+        return std::nullopt;
     }
     return file;
 }
@@ -57,9 +55,20 @@ Fd connect_to(const Json &file)
 
 } // namespace
 
-Json ask_server(const StatePaths &paths, const std::string &path)
+bool is_running(const StatePaths &paths, const ServedBy &server)
 {
-    const Fd socket = connect_to(read_file_of_server(paths));
+    return find_server(paths, server).has_value();
+}
+
+Json ask_server(const StatePaths &paths, const ServedBy &server, const std::string &path)
+{
+    const auto file = find_server(paths, server);
+    if (!file) {
+        const std::string tool(server.tool);
+        throw Error(ExitStatus::Unavailable,
+                    "no " + tool + " is running here: start '" + tool + "'");
+    }
+    const Fd socket = connect_to(*file);
     write_all(socket.get(),
               "GET " + path + " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
               "the server's socket");

@@ -185,6 +185,22 @@ same_as_served() {
     ap-db check
 }
 
+@test "ap-ctl status shows what passes through the gateway" {
+    start_gate
+    messages '{}' > body
+    until_true recorded 1
+    run ap-ctl status
+    [ "$status" -eq 0 ]
+    [ "${lines[-1]}" = "gateway (pid $(cat gate.pid)): 0 calls under way, 0 waiting for\
+ budget, 1 settled, 0 refused" ]
+    ap-ctl status --json | tail -1 | jq -e '.gateway.settled == 1'
+    run ap-ctl status r
+    [[ "$output" != *gateway* ]]
+    stop_gate
+    run ap-ctl status
+    [[ "$output" != *gateway* ]]
+}
+
 @test "a client that leaves ends the call at the provider, which is charged an estimate" {
     start_gate
     messages '{"stream": true}' -H 'x-mock-scenario: {"stall_after_events": 4}' \
