@@ -1,17 +1,12 @@
 #include "domain/attempts.hh"
 
+#include "sys/directory.hh"
+
 #include <algorithm>
-#include <dirent.h>
-#include <memory>
 
 namespace ap {
 
 namespace {
-
-struct CloseDirectory
-{
-    void operator()(DIR *directory) const noexcept { closedir(directory); }
-};
 
 Json instant(const std::optional<UnixMs> &at)
 {
@@ -47,13 +42,8 @@ std::vector<std::string> list_attempt_logs(const StatePaths &paths,
                                            std::string_view phase_id, int64_t number)
 {
     const std::string path = paths.attempt_directory(run_id, phase_id, number);
-    const std::unique_ptr<DIR, CloseDirectory> directory(opendir(path.c_str()));
-    std::vector<std::string> names;
-    while (const dirent *entry = directory ? readdir(directory.get()) : nullptr) {
-        if (is_log(entry->d_name)) {
-            names.emplace_back(entry->d_name);
-        }
-    }
+    std::vector<std::string> names = names_in(path);
+    std::erase_if(names, [](const std::string &name) { return !is_log(name); });
     std::sort(names.begin(), names.end());
     return names;
 }

@@ -2,15 +2,14 @@
 
 #include "base/error.hh"
 #include "domain/secret_rule.hh"
+#include "sys/directory.hh"
 #include "sys/fd.hh"
 #include "sys/path.hh"
 #include "wrap/json.hh"
 
 #include <algorithm>
 #include <cerrno>
-#include <dirent.h>
 #include <fcntl.h>
-#include <memory>
 #include <sys/stat.h>
 
 namespace ap {
@@ -19,14 +18,6 @@ namespace {
 
 constexpr std::string_view gateway_journal = "gate.journal";
 constexpr size_t largest_configuration = size_t{1} << 20;
-
-struct CloseDirectory
-{
-    void operator()(DIR *directory) const noexcept
-    {
-        static_cast<void>(closedir(directory));
-    }
-};
 
 class Scanner
 {
@@ -72,7 +63,7 @@ public:
         if (!directory) {
             throw_errno("cannot read directory '" + path + "'");
         }
-        const std::unique_ptr<DIR, CloseDirectory> listing(fdopendir(directory.get()));
+        const Directory listing(fdopendir(directory.get()));
         if (!listing) {
             throw_errno("cannot list '" + path + "'");
         }

@@ -1,14 +1,14 @@
 #include "base/error.hh"
+
 #include "base/text.hh"
 #include "domain/control.hh"
 #include "domain/control_file_io.hh"
 #include "domain/control_line.hh"
+#include "sys/directory.hh"
 #include "sys/path.hh"
 #include "wrap/json.hh"
 
 #include <algorithm>
-#include <dirent.h>
-#include <memory>
 #include <unistd.h>
 
 namespace ap {
@@ -48,21 +48,10 @@ const ControlFile *file_of_taken_name(std::string_view name)
 // dead, or by a failure such as a full disk.
 std::vector<Taken> find_taken(const std::string &runs)
 {
-    struct CloseDirectory
-    {
-        void operator()(DIR *directory) const noexcept
-        {
-            static_cast<void>(closedir(directory));
-        }
-    };
     std::vector<Taken> found;
-    const std::unique_ptr<DIR, CloseDirectory> directory(opendir(runs.c_str()));
-    if (directory == nullptr) {
-        return found;
-    }
-    while (const dirent *entry = readdir(directory.get())) {
-        if (const ControlFile *file = file_of_taken_name(entry->d_name)) {
-            found.push_back({file, join_path(runs, entry->d_name)});
+    for (const std::string &name : names_in(runs)) {
+        if (const ControlFile *file = file_of_taken_name(name)) {
+            found.push_back({file, join_path(runs, name)});
         }
     }
     return found;

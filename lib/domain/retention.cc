@@ -3,15 +3,14 @@
 #include "base/error.hh"
 #include "domain/backup.hh"
 #include "domain/restore_source.hh"
+#include "sys/directory.hh"
 #include "sys/file_lock.hh"
 #include "sys/output_file.hh"
 #include "sys/path.hh"
 
 #include <algorithm>
 #include <ctime>
-#include <dirent.h>
 #include <fcntl.h>
-#include <memory>
 #include <set>
 #include <sys/stat.h>
 #include <tuple>
@@ -21,14 +20,6 @@ namespace ap {
 namespace {
 
 constexpr std::string_view pre_upgrade = "pre-upgrade-";
-
-struct CloseDirectory
-{
-    void operator()(DIR *directory) const noexcept
-    {
-        static_cast<void>(closedir(directory));
-    }
-};
 
 std::string period(UnixMs at, const char *format)
 {
@@ -115,8 +106,7 @@ struct Listing
 Listing list_backups(const PruneOptions &options)
 {
     Listing listing;
-    const std::unique_ptr<DIR, CloseDirectory> directory(
-        opendir(options.directory.c_str()));
+    const Directory directory(opendir(options.directory.c_str()));
     if (!directory) {
         throw_errno("cannot list '" + options.directory + "'");
     }

@@ -1,11 +1,11 @@
 #include "domain/run.hh"
+
+#include "sys/directory.hh"
 #include "sys/path.hh"
 #include "sys/process.hh"
 
 #include <cerrno>
 #include <cstdio>
-#include <dirent.h>
-#include <memory>
 
 namespace ap {
 
@@ -13,24 +13,6 @@ namespace {
 
 // Directories of this name hold files of runs whose deletion is committed.
 constexpr std::string_view discarded_prefix = ".deleted-";
-
-struct CloseDirectory
-{
-    void operator()(DIR *directory) const noexcept
-    {
-        static_cast<void>(closedir(directory));
-    }
-};
-
-std::vector<std::string> names_in(const std::string &directory)
-{
-    std::vector<std::string> names;
-    const std::unique_ptr<DIR, CloseDirectory> listing(opendir(directory.c_str()));
-    while (const dirent *entry = listing ? readdir(listing.get()) : nullptr) {
-        names.emplace_back(static_cast<const char *>(entry->d_name));
-    }
-    return names;
-}
 
 // Whether `run_id` is a run that was deleted and not made again: then its directory, if
 // there is one, is what a crash has left. Directories of no run that was ever known are

@@ -2,13 +2,12 @@
 
 #include "base/error.hh"
 #include "base/text.hh"
+#include "sys/directory.hh"
 
 #include <array>
 #include <cerrno>
 #include <climits>
-#include <dirent.h>
 #include <fcntl.h>
-#include <memory>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <vector>
@@ -16,16 +15,6 @@
 namespace ap {
 
 namespace {
-
-struct CloseDirectory
-{
-    void operator()(DIR *directory) const noexcept
-    {
-        static_cast<void>(closedir(directory));
-    }
-};
-
-using Directory = std::unique_ptr<DIR, CloseDirectory>;
 
 std::string working_directory()
 {

@@ -2,6 +2,7 @@
 
 #include "base/error.hh"
 #include "base/text.hh"
+#include "sys/directory.hh"
 #include "sys/fd.hh"
 #include "sys/path.hh"
 
@@ -10,9 +11,7 @@
 #include <cerrno>
 #include <climits>
 #include <csignal>
-#include <dirent.h>
 #include <fcntl.h>
-#include <memory>
 #include <poll.h>
 #include <set>
 #include <sys/random.h>
@@ -76,19 +75,11 @@ std::optional<ProcessStatus> process_status(pid_t pid)
                          number(started)};
 }
 
-struct CloseDirectory
-{
-    void operator()(DIR *directory) const noexcept
-    {
-        static_cast<void>(closedir(directory));
-    }
-};
-
 using ProcessList = std::vector<std::pair<pid_t, ProcessStatus>>;
 
 ProcessList all_processes()
 {
-    const std::unique_ptr<DIR, CloseDirectory> proc(opendir("/proc"));
+    const Directory proc(opendir("/proc"));
     if (!proc) {
         throw_errno("cannot list /proc");
     }
