@@ -2,9 +2,9 @@
 
 #include "domain/migrations/m0001_first.hh"
 #include "domain/migrations/m0002_attempts.hh"
-#include "domain/migrations/m0004_gateway.hh"
-#include "domain/migrations/m0005_capabilities.hh"
-#include "domain/migrations/m0007_users.hh"
+#include "domain/migrations/m0003_gateway.hh"
+#include "domain/migrations/m0004_capabilities.hh"
+#include "domain/migrations/m0005_users.hh"
 
 namespace ap {
 
@@ -14,9 +14,9 @@ namespace {
 constexpr Migration all_migrations[] = {
     {1, "first schema", migrations_sql::first_schema},
     {2, "attempts: usage spool, executor index", migrations_sql::attempts},
-    {4, "gateway", migrations_sql::gateway},
-    {5, "capabilities", migrations_sql::capabilities},
-    {7, "users, tokens, sums of usage", migrations_sql::users},
+    {3, "gateway", migrations_sql::gateway},
+    {4, "capabilities", migrations_sql::capabilities},
+    {5, "users, tokens, sums of usage", migrations_sql::users},
 };
 
 } // namespace
