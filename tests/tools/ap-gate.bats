@@ -2,6 +2,7 @@
 # The gateway between an attempt of a real run and a mock of its providers.
 
 bats_require_minimum_version 1.5.0
+load common
 
 setup() {
     cd "$BATS_TEST_TMPDIR" || exit 1
@@ -10,7 +11,7 @@ setup() {
     python3 "$AP_SOURCE/tests/mock_upstream" --port-file port --log served \
         > mock.out 3>&- &
     mock=$!
-    until_true test -s port
+    wait_until test -s port
     configure '{}'
 }
 
@@ -20,18 +21,6 @@ teardown() {
     kill "$mock"
     [ -z "${executor:-}" ] || kill -KILL "$executor" || true
     wait
-}
-
-until_true() {
-    local deadline=$((SECONDS + 30))
-    until "$@"; do
-        [ "$SECONDS" -lt "$deadline" ] || return 1
-        sleep 0.02
-    done
-}
-
-query() {
-    sqlite3 -cmd '.timeout 5000' autopack.db "$1"
 }
 
 # Writes a configuration with the three families at the mock, and $1 in each provider.
@@ -48,7 +37,7 @@ start_gate() {
     [ -e autopack.db ] || start_run "${1:-1000000}"
     ap-gate 2> gate.err 3>&- &
     echo $! > gate.pid
-    until_true test -s .autonomous_runs/gate.json
+    wait_until test -s .autonomous_runs/gate.json
     url=$(jq -r .url .autonomous_runs/gate.json)
     [ -e key-of-attempt ] || start_attempt
     key=$(cat key-of-attempt)
@@ -64,7 +53,7 @@ start_run() {
 start_attempt() {
     ap-exec --quiet --run-id r 3>&- &
     executor=$!
-    until_true test -s key-of-attempt
+    wait_until test -s key-of-attempt
 }
 
 stop_gate() {
@@ -90,7 +79,7 @@ recorded() {
 
 # What was recorded is what the mock says it served, to the token.
 same_as_served() {
-    until_true recorded "$(wc -l < served)"
+    wait_until recorded "$(wc -l < served)"
     [ "$(query 'SELECT sum(prompt_tokens), sum(completion_tokens) FROM llm_usage_events')" = \
         "$(jq -s -r '[(map(.prompt_tokens) | add), (map(.completion_tokens) | add)] |
                      join("|")' served)" ]
@@ -158,7 +147,7 @@ same_as_served() {
     touch end
     wait "$executor"
     dead() { [ "$(messages '{}' -o answer -w '%{http_code}')" = 401 ]; }
-    until_true dead
+    wait_until dead
     [ "$(jq -s 'map(select(.key != "sk-real")) | length' served)" -eq 0 ]
 }
 
@@ -188,7 +177,7 @@ same_as_served() {
 @test "ap-ctl status shows what passes through the gateway" {
     start_gate
     messages '{}' > body
-    until_true recorded 1
+    wait_until recorded 1
     run ap-ctl status
     [ "$status" -eq 0 ]
     [ "${lines[-1]}" = "gateway (pid $(cat gate.pid)): 0 calls under way, 0 waiting for\
@@ -207,8 +196,8 @@ same_as_served() {
         --max-time 1 > part || true
     grep -q message_start part
     ended() { jq -e 'select(.outcome != "complete")' served > /dev/null; }
-    until_true ended
-    until_true recorded 1
+    wait_until ended
+    wait_until recorded 1
     [ "$(query 'SELECT estimated FROM llm_usage_events')" -eq 1 ]
 }
 
@@ -233,11 +222,11 @@ same_as_served() {
     done
     open() { [ "$(ap-breaker show --json gate.anthropic.claude-sonnet-4 |
         jq -r .state)" = open ]; }
-    until_true open
+    wait_until open
     ap-breaker show --json gate.anthropic.claude-sonnet-4 | grep -q 'overloaded (529)'
     refused() { [ "$(messages '{}' -D head -o answer -w '%{http_code}')" = 529 ] &&
         grep -q "breaker 'gate" answer; }
-    until_true refused
+    wait_until refused
     grep -qi '^retry-after: [1-9]' head
 }
 
@@ -250,7 +239,7 @@ same_as_served() {
     messages '{"stream": true}' -o answer \
         -H 'x-mock-scenario: {"stall_after_events": 3}' || status=$?
     [ "$status" -eq 18 ]
-    until_true recorded 2
+    wait_until recorded 2
     [ "$(query 'SELECT min(estimated) FROM llm_usage_events')" -eq 1 ]
 }
 
@@ -259,13 +248,13 @@ same_as_served() {
     messages '{"stream": true}' -H 'x-mock-scenario: {"stall_after_events": 4}' \
         > part 3>&- &
     call=$!
-    until_true grep -q message_start part
+    wait_until grep -q message_start part
     stop_gate KILL
     wait "$call" || true
     [ "$(query 'SELECT tokens_reserved > 0 FROM budgets WHERE phase_id = "a"')" -eq 1 ]
     rm .autonomous_runs/gate.json
     start_gate
-    until_true recorded 1
+    wait_until recorded 1
     [ "$(query 'SELECT estimated FROM llm_usage_events')" -eq 1 ]
     [ "$(query 'SELECT tokens_reserved FROM budgets WHERE phase_id = "a"')" -eq 0 ]
     ap-db check
@@ -275,7 +264,7 @@ same_as_served() {
     start_gate
     messages '{"stream": true}' -H 'x-mock-scenario: {"drip_ms": 60}' > answer 3>&- &
     call=$!
-    until_true grep -q message_start answer
+    wait_until grep -q message_start answer
     kill -TERM "$(cat gate.pid)"
     wait "$call"
     grep -q message_stop answer
@@ -290,20 +279,20 @@ same_as_served() {
     messages '{}' > /dev/null
     [ "$(curl -sf "$url/healthz" | jq -r .status)" = ok ]
     settled() { [ "$(curl -sf "$url/status" | jq .settled)" -eq 1 ]; }
-    until_true settled
+    wait_until settled
     curl -sf "$url/metrics" | grep -q \
         'autopack_gate_tokens_total{provider="anthropic",model="claude-sonnet-4",kind="completion"} 40'
     kill -USR1 "$(cat gate.pid)"
-    until_true grep -q '^ap-gate: .*0 calls.*1 settled' gate.err
+    wait_until grep -q '^ap-gate: .*0 calls.*1 settled' gate.err
     echo '{"providers": 3}' > ap-gate.conf
     kill -HUP "$(cat gate.pid)"
-    until_true grep -q '/providers: expected an array of objects, got 3; the old' gate.err
+    wait_until grep -q '/providers: expected an array of objects, got 3; the old' gate.err
     [ "$(messages '{}' -o answer -w '%{http_code}')" = 200 ]
     echo sk-new > key
     configure '{}'
     kill -HUP "$(cat gate.pid)"
     new_key() { messages '{}' -o answer; grep -q sk-new served; }
-    until_true new_key
+    wait_until new_key
 }
 
 @test "a configuration is checked without serving" {
