@@ -3,6 +3,7 @@
 # their provider and no other network. Run by alone.sh.
 
 bats_require_minimum_version 1.5.0
+load ../tools/common
 load ../tools/mock
 
 setup() {
@@ -18,14 +19,6 @@ teardown() {
     stop_mock
 }
 
-until_true() {
-    local deadline=$((SECONDS + 20))
-    until "$@"; do
-        [ "$SECONDS" -lt "$deadline" ] || return 1
-        sleep 0.02
-    done
-}
-
 # Starts the gateway in front of a provider: start_gate URL
 start_gate() {
     ap-db init
@@ -37,7 +30,7 @@ start_gate() {
         > ap-gate.conf
     ap-gate > gate.out 2>&1 3>&- &
     GATE_PID=$!
-    until_true [ -s .autonomous_runs/gate.json ]
+    wait_until [ -s .autonomous_runs/gate.json ]
 }
 
 # A run of one phase: phase RUN AGENT TOKEN_CAP COMMAND (as JSON) [CAP_OF_PHASE]
@@ -49,10 +42,6 @@ phase() {
     ap-run create plan.json
 }
 
-query() {
-    sqlite3 -cmd '.timeout 5000' autopack.db "$1"
-}
-
 output_of() {
     cat ".autonomous_runs/$1/phases/a/attempt-1/stdout"
 }
@@ -60,6 +49,11 @@ output_of() {
 claude='["claude", "-p", "--output-format", "json", "Say hello"]'
 codex='["codex", "exec", "--json", "--skip-git-repo-check", "-m", "gpt-5", "Say hello"]'
 opencode='["opencode", "run", "--format", "json", "-m", "autopack/gpt-5", "Say hello"]'
+
+# The database has as many of these tokens as the mock served: recorded_as_served COLUMN
+recorded_as_served() {
+    [ "$(query "SELECT sum($1) FROM llm_usage_events")" -eq "$(mock_total "$1")" ]
+}
 
 # The answer arrives, and the books say to the token what the mock served: works AGENT
 # COMMAND
@@ -71,8 +65,7 @@ works() {
         reasoning_tokens'
     [ "$(mock_total answered)" -gt 0 ]
     for name in $names; do
-        until_true [ "$(query "SELECT sum($name) FROM llm_usage_events")" -eq \
-            "$(mock_total "$name")" ]
+        wait_until recorded_as_served "$name"
     done
     [ "$(query 'SELECT count(*) FROM llm_usage_events')" -eq "$(mock_total answered)" ]
     [ "$(query "SELECT count(*) FROM llm_usage_events WHERE estimated OR source <> 'gateway'
@@ -146,7 +139,7 @@ is_capped() {
     run -1 ap-exec --quiet --run-id r
     [ "$(query 'SELECT sum(tokens_used) FROM budgets')" -eq 0 ]
     # What the gateway keeps ready for the next call goes back when none comes.
-    until_true nothing_is_reserved
+    wait_until nothing_is_reserved
 }
 
 nothing_is_reserved() {

@@ -3,6 +3,7 @@
 # does with it in the sqlite3 shell.
 
 bats_require_minimum_version 1.5.0
+load common
 
 setup() {
     cd "$BATS_TEST_TMPDIR"
@@ -14,19 +15,6 @@ teardown() {
     if [ -f pids ]; then
         while read -r pid; do kill -KILL "$pid" 2>/dev/null || true; done <pids
     fi
-}
-
-query() {
-    sqlite3 -cmd '.timeout 5000' autopack.db "$1"
-}
-
-# Runs a command until it succeeds, for ten seconds.
-eventually() {
-    local deadline=$((SECONDS + 10))
-    until "$@"; do
-        [ "$SECONDS" -lt "$deadline" ] || return 1
-        sleep 0.02
-    done
 }
 
 # A run `demo` of the phases named, each with the command in $command.
@@ -53,7 +41,7 @@ lose_an_executor() {
     ap-exec --quiet --run-id demo 3>&- &
     local executor=$! keeper
     echo "$executor" >>pids
-    eventually phase_is_executing
+    wait_until phase_is_executing
     keeper=$(pgrep -P "$executor")
     echo "$keeper" >>pids
     # Stopped first, or it would end the command as soon as the executor is gone.

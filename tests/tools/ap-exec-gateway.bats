@@ -1,6 +1,8 @@
 #!/usr/bin/env bats
 # What an attempt gets where a gateway is configured, and how a refusal ends it.
 
+load common
+
 setup() {
     cd "$BATS_TEST_TMPDIR" || exit 1
     export AUTOPACK_GATE_URL=http://127.0.0.1:9
@@ -10,18 +12,6 @@ setup() {
 plan() {
     printf '%s' "$1" > plan.json
     ap-run create plan.json
-}
-
-until_true() {
-    local deadline=$((SECONDS + 10))
-    until "$@"; do
-        [ "$SECONDS" -lt "$deadline" ] || return 1
-        sleep 0.02
-    done
-}
-
-query() {
-    sqlite3 -cmd '.timeout 5000' autopack.db "$1"
 }
 
 executes() {
@@ -129,7 +119,7 @@ refuse() {
 @test "a call refused for the phase's budget ends the phase" {
     plan '{"run_id": "r", "phases": [{"id": "a", "command": ["sleep", "60"]}]}'
     ap-exec --quiet --run-id r 3>&- &
-    until_true executes
+    wait_until executes
     refuse phase
     status=0
     wait $! || status=$?
@@ -143,7 +133,7 @@ refuse() {
     plan '{"run_id": "r", "phases": [{"id": "a", "command": ["sleep", "60"]},
         {"id": "b", "command": ["true"], "depends_on": ["a"]}]}'
     ap-exec --quiet --run-id r 3>&- &
-    until_true executes
+    wait_until executes
     refuse run
     status=0
     wait $! || status=$?

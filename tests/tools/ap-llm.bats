@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 
 bats_require_minimum_version 1.5.0
+load common
 load mock
 
 setup() {
@@ -24,18 +25,6 @@ with_run() {
         {"id": "a", "command": ["true"]%s}]}' "$1" "${2:-}" > plan.json
     ap-run create plan.json > /dev/null
     export AUTOPACK_RUN_ID=r AUTOPACK_PHASE_ID=a AUTOPACK_ATTEMPT=1
-}
-
-query() {
-    sqlite3 -cmd '.timeout 5000' autopack.db "$1"
-}
-
-until_true() {
-    local deadline=$((SECONDS + 10))
-    until "$@"; do
-        [ "$SECONDS" -lt "$deadline" ] || return 1
-        sleep 0.02
-    done
 }
 
 @test "the answer of every dialect is printed as it was said" {
@@ -62,7 +51,7 @@ until_true() {
         "stall_after_events": 1}}'
     echo hi | ap-llm -m claude-x > out 3>&- &
     local client=$!
-    until_true grep -q first out
+    wait_until grep -q first out
     kill "$client"
     status=0
     wait "$client" || status=$?
@@ -213,7 +202,7 @@ in_run() {
     unset AUTOPACK_GATE_URL
     ap-gate 2> gate.err 3>&- &
     GATE_PID=$!
-    until_true test -s .autonomous_runs/gate.json
+    wait_until test -s .autonomous_runs/gate.json
     jq -n --argjson cap "$1" --arg command "$2" '{run_id: "r", token_cap: $cap, phases: [
         {id: "a", command: $command}]}' | ap-run create -
 }
@@ -226,7 +215,7 @@ in_run() {
     [ "$(query 'SELECT group_concat(source) FROM llm_usage_events')" = gateway ]
     ap-replay .autonomous_runs/r > replay.url 3>&- &
     REPLAY_PID=$!
-    until_true test -s replay.url
+    wait_until test -s replay.url
     echo hello | ANTHROPIC_BASE_URL=$(cat replay.url) ap-llm -m claude-x > again
     cmp answer again
     [ "$(mock_total requests)" -eq 1 ]

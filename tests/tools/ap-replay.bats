@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 
 bats_require_minimum_version 1.5.0
+load common
 
 setup() {
     cd "$BATS_TEST_TMPDIR" || exit 1
@@ -8,14 +9,6 @@ setup() {
 
 teardown() {
     [ -z "${REPLAY_PID:-}" ] || kill "$REPLAY_PID" 2> /dev/null || true
-}
-
-until_true() {
-    local deadline=$((SECONDS + 10))
-    until "$@"; do
-        [ "$SECONDS" -lt "$deadline" ] || return 1
-        sleep 0.02
-    done
 }
 
 # Writes a recording: record REQUEST RESPONSE [COMPLETE] [STATUS]
@@ -31,7 +24,7 @@ record() {
 start_replay() {
     ap-replay "$@" > replay.out 2> replay.err 3>&- &
     REPLAY_PID=$!
-    until_true [ -s replay.out ]
+    wait_until [ -s replay.out ]
     URL=$(head -1 replay.out)
 }
 
@@ -108,7 +101,7 @@ ask() {
     ask a
     ask b > /dev/null
     kill -USR1 "$REPLAY_PID"
-    until_true grep -q '1 of 2 recordings served, 1 requests without one' replay.err
+    wait_until grep -q '1 of 2 recordings served, 1 requests without one' replay.err
     end_replay
     [ "$(tail -1 replay.out)" = '{"recorded":2,"served":1,"unmatched":1}' ]
 }

@@ -2,6 +2,7 @@
 # ap-run(1): recording runs from plans, listing, retrying, deleting and exporting them.
 
 bats_require_minimum_version 1.5.0
+load common
 
 setup() {
     cd "$BATS_TEST_TMPDIR"
@@ -17,10 +18,6 @@ setup() {
   ]
 }
 PLAN
-}
-
-query() {
-    sqlite3 autopack.db "$1"
 }
 
 @test "create makes the database and prints nothing but the run id" {
