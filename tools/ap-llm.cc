@@ -1,9 +1,7 @@
 #include "base/text.hh"
 #include "cli/tool.hh"
-#include "domain/call_estimate.hh"
-#include "domain/llm_budget.hh"
 #include "domain/state.hh"
-#include "net/llm_call.hh"
+#include "net/llm_question.hh"
 #include "sys/path.hh"
 
 #include <csignal>
@@ -33,10 +31,10 @@ constexpr ap::ToolSpec spec = {.name = "ap-llm",
 constexpr size_t largest_prompt = size_t{64} << 20;
 constexpr int64_t largest_output = 100'000'000;
 
-ap::LlmPrompt read_prompt(const ap::Arguments &arguments, const std::string &model)
+ap::LlmPrompt read_prompt(const ap::Arguments &arguments)
 {
     ap::LlmPrompt prompt;
-    prompt.model = model;
+    prompt.model = arguments.value("model").value_or("");
     std::vector<std::string> files = arguments.operands();
     if (files.empty()) {
         files.emplace_back("-");
@@ -54,19 +52,6 @@ ap::LlmPrompt read_prompt(const ap::Arguments &arguments, const std::string &mod
     return prompt;
 }
 
-ap::HttpTimeouts timeouts_of(const ap::Arguments &arguments)
-{
-    const auto wait = ap::parse_duration(arguments.value("timeout").value_or("5m"));
-    if (!wait) {
-        throw ap::UsageError("--timeout: expected a duration such as 90s, got '" +
-                             ap::printable(*arguments.value("timeout")) + "'");
-    }
-    ap::HttpTimeouts timeouts;
-    timeouts.first_byte = *wait;
-    timeouts.idle = *wait;
-    return timeouts;
-}
-
 void print_now(std::string_view text)
 {
     ap::print(text);
@@ -75,126 +60,63 @@ void print_now(std::string_view text)
     }
 }
 
-// A call to a provider itself, with a real key: nobody else keeps the run's budget.
-struct OwnBudget
+// Asks with SIGPIPE ignored: a reader that has had enough must not end this process
+// before it has settled.
+void ask(ap::LlmQuestioner &questioner, const ap::LlmPrompt &prompt,
+         const std::function<void(std::string_view)> &on_text, ap::LlmResult &result)
 {
-    OwnBudget(const std::optional<std::string> &database, ap::LlmAccount account)
-        : state(ap::state_paths(database), ap::State::Access::Write, "ap-llm")
-        , prices(ap::installed_prices())
-        , budget(state.database(), std::move(account), prices, clock)
-    {
+    const auto before = std::signal(SIGPIPE, SIG_IGN);
+    try {
+        questioner.ask(prompt, on_text, result);
+    } catch (const ap::SystemError &error) {
+        if (error.code() == EPIPE) {
+            static_cast<void>(std::signal(SIGPIPE, before));
+            static_cast<void>(std::raise(SIGPIPE));
+        }
+        throw;
     }
+}
 
-    ap::SystemClock clock;
-    ap::State state;
-    ap::PriceList prices;
-    ap::LlmBudget budget;
-};
-
-// One prompt on its way to a model.
-class Question
+ExitStatus answer(const ap::Arguments &arguments)
 {
-public:
-    explicit Question(const ap::Arguments &arguments)
-        : arguments_(arguments)
-        , providers_(ap::LlmProviders::load(arguments.value("config")))
-        , model_(providers_.find(arguments.value("model")))
-        , endpoint_(ap::endpoint_of(*model_.provider))
-        , prompt_(read_prompt(arguments, model_.name))
-    {
-    }
-
-    ExitStatus ask()
-    {
-        prepare();
-        // A reader that has had enough must not end this process before it has settled.
-        const auto before = std::signal(SIGPIPE, SIG_IGN);
-        try {
-            ap::call_llm(
-                model_.provider->dialect, request_, bounds_,
-                [this](std::string_view piece) { take(piece); }, result_);
-        } catch (const ap::SystemError &error) {
-            settle();
-            if (error.code() == EPIPE) {
-                static_cast<void>(std::signal(SIGPIPE, before));
-                static_cast<void>(std::raise(SIGPIPE));
+    std::unique_ptr<ap::State> state;
+    ap::LlmQuestioner questioner(
+        ap::LlmProviders::load(arguments.value("config")),
+        ap::llm_timeouts(arguments.duration("timeout").value_or(ap::usual_llm_wait)),
+        [&]() -> ap::State & {
+            state = std::make_unique<ap::State>(ap::state_paths(arguments.value("db")),
+                                                ap::State::Access::Write, spec.name);
+            return *state;
+        },
+        std::string(spec.name));
+    const ap::LlmPrompt prompt = read_prompt(arguments);
+    const std::string provider = questioner.provider_of(prompt.model);
+    const bool as_json = arguments.has("json");
+    std::string text;
+    ap::LlmResult result;
+    ask(
+        questioner, prompt,
+        [&](std::string_view piece) {
+            if (as_json) {
+                text += piece;
+            } else {
+                print_now(piece);
             }
-            throw;
-        }
-        settle();
-        return tell();
+        },
+        result);
+    if (result.failure) {
+        throw ap::Error(result.failure->status,
+                        provider + ": " + result.failure->message);
     }
-
-private:
-    void prepare()
-    {
-        const ap::LlmDialect dialect = model_.provider->dialect;
-        request_ = ap::make_llm_request(dialect, endpoint_, prompt_);
-        const ap::CallEstimate estimate =
-            ap::estimate_call(ap::route_of("POST", request_.target), request_.body);
-        bounds_ = {estimate.input_bound, prompt_.max_tokens.value_or(largest_output),
-                   estimate.hidden_output, timeouts_of(arguments_)};
-        auto account = ap::llm_account_from_environment();
-        if (endpoint_.gateway || !account) {
-            return;
-        }
-        own_ = std::make_unique<OwnBudget>(arguments_.value("db"), std::move(*account));
-        bounds_.output =
-            own_->budget.reserve(prompt_.model, estimate.input_bound, prompt_.max_tokens);
-        prompt_.max_tokens = bounds_.output;
-        request_ = ap::make_llm_request(dialect, endpoint_, prompt_);
+    if (as_json) {
+        ap::print(ap::llm_result_to_json(result, provider, text).dump() + "\n");
     }
-
-    void take(std::string_view piece)
-    {
-        if (arguments_.has("json")) {
-            text_ += piece;
-        } else {
-            print_now(piece);
-        }
-    }
-
-    void settle()
-    {
-        if (!own_) {
-            return;
-        }
-        ap::Usage usage = result_.answered ? result_.usage.usage : ap::Usage();
-        usage.provider = model_.provider->name;
-        usage.model = usage.model.empty() ? model_.name : usage.model;
-        own_->budget.settle(std::move(usage), result_.usage.cache_write_long);
-    }
-
-    ExitStatus tell() const
-    {
-        const std::string &provider = model_.provider->name;
-        if (result_.failure) {
-            throw ap::Error(result_.failure->status,
-                            provider + ": " + result_.failure->message);
-        }
-        if (arguments_.has("json")) {
-            ap::print(ap::llm_result_to_json(result_, provider, text_).dump() + "\n");
-        }
-        return ExitStatus::Done;
-    }
-
-    const ap::Arguments &arguments_;
-    ap::LlmProviders providers_;
-    ap::LlmModel model_;
-    ap::LlmEndpoint endpoint_;
-    ap::LlmPrompt prompt_;
-    ap::LlmRequest request_;
-    ap::LlmBounds bounds_;
-    std::unique_ptr<OwnBudget> own_;
-    std::string text_;
-    ap::LlmResult result_;
-};
+    return ExitStatus::Done;
+}
 
 } // namespace
 
 int main(int argc, char **argv)
 {
-    return ap::run_tool(spec, argc, argv, [](const ap::Arguments &arguments) {
-        return Question(arguments).ask();
-    });
+    return ap::run_tool(spec, argc, argv, answer);
 }

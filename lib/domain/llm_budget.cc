@@ -69,7 +69,7 @@ int64_t LlmBudget::try_to_reserve(int64_t input, int64_t output)
     request.attempt = account_.attempt;
     request.tokens = input + output;
     request.cost_microusd = facts_ == nullptr ? 0 : cost_bound(*facts_, input, output);
-    request.purpose = "ap-llm";
+    request.purpose = account_.purpose;
     return ap::reserve(database_, request, clock_);
 }
 

@@ -14,6 +14,7 @@ struct LlmAccount
     std::string run_id;
     std::string phase_id; ///< empty: the run alone
     std::optional<int64_t> attempt;
+    std::string purpose = "ap-llm"; ///< named by what is reserved
 };
 
 /// The account that AUTOPACK_RUN_ID, AUTOPACK_PHASE_ID and AUTOPACK_ATTEMPT name, as a

@@ -11,9 +11,28 @@ Json message(const char *role, const std::string &content)
     return Json::object().set("role", role).set("content", content);
 }
 
+// The conversation, of which `write` makes one message each; `model` is what the dialect
+// calls the model's part.
+Json messages_of(const LlmPrompt &prompt, const char *model,
+                 Json (*write)(const char *role, const std::string &text),
+                 Json messages = Json::array())
+{
+    messages.append(write("user", prompt.text));
+    for (const LlmTurn &turn : prompt.turns) {
+        messages.append(write(model, turn.answer));
+        messages.append(write("user", turn.reply));
+    }
+    return messages;
+}
+
 Json text_parts(const std::string &text)
 {
     return Json::array().append(Json::object().set("text", text));
+}
+
+Json content(const char *role, const std::string &text)
+{
+    return Json::object().set("role", role).set("parts", text_parts(text));
 }
 
 LlmRequest anthropic_request(const LlmEndpoint &endpoint, const LlmPrompt &prompt)
@@ -25,7 +44,7 @@ LlmRequest anthropic_request(const LlmEndpoint &endpoint, const LlmPrompt &promp
     if (!prompt.system.empty()) {
         body.set("system", prompt.system);
     }
-    body.set("messages", Json::array().append(message("user", prompt.text)));
+    body.set("messages", messages_of(prompt, "assistant", message));
     return {endpoint.base_url,
             "/v1/messages",
             {{"anthropic-version", "2023-06-01"}, {"x-api-key", endpoint.key}},
@@ -38,7 +57,7 @@ LlmRequest openai_request(const LlmEndpoint &endpoint, const LlmPrompt &prompt)
     if (!prompt.system.empty()) {
         messages.append(message("system", prompt.system));
     }
-    messages.append(message("user", prompt.text));
+    messages = messages_of(prompt, "assistant", message, messages);
     Json body = Json::object();
     body.set("model", prompt.model)
         .set("stream", true)
@@ -64,10 +83,7 @@ LlmRequest gemini_request(const LlmEndpoint &endpoint, const LlmPrompt &prompt)
         body.set("systemInstruction",
                  Json::object().set("parts", text_parts(prompt.system)));
     }
-    body.set(
-        "contents",
-        Json::array().append(
-            Json::object().set("role", "user").set("parts", text_parts(prompt.text))));
+    body.set("contents", messages_of(prompt, "model", content));
     if (prompt.max_tokens) {
         body.set("generationConfig",
                  Json::object().set("maxOutputTokens", *prompt.max_tokens));

@@ -10,12 +10,20 @@
 
 namespace ap {
 
+/// What a model answered, and what it was told then.
+struct LlmTurn
+{
+    std::string answer;
+    std::string reply;
+};
+
 /// What is asked of a model.
 struct LlmPrompt
 {
     std::string model; ///< as the provider knows it
     std::string text;
     std::string system;                ///< empty: none
+    std::vector<LlmTurn> turns;        ///< of the conversation since `text`
     std::optional<int64_t> max_tokens; ///< of output; none: what the provider allows
 };
 

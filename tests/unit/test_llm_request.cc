@@ -61,6 +61,23 @@ void writes_geminis_stream()
                 R"("generationConfig":{"maxOutputTokens":12}})");
 }
 
+void continues_a_conversation()
+{
+    LlmPrompt long_prompt = prompt();
+    long_prompt.turns = {{"one", "go on"}};
+    const auto ends_with = [&](LlmDialect dialect, std::string_view expected) {
+        const std::string body = make_llm_request(dialect, endpoint, long_prompt).body;
+        CHECK(body.find(expected) != std::string::npos);
+    };
+    for (const LlmDialect dialect : {LlmDialect::Anthropic, LlmDialect::OpenAi}) {
+        ends_with(dialect, R"("content":"say \"hi\"\n"},)"
+                           R"({"role":"assistant","content":"one"},)"
+                           R"({"role":"user","content":"go on"}])");
+    }
+    ends_with(LlmDialect::Gemini, R"({"role":"model","parts":[{"text":"one"}]},)"
+                                  R"({"role":"user","parts":[{"text":"go on"}]}])");
+}
+
 void leaves_out_what_the_prompt_has_not()
 {
     LlmPrompt plain;
@@ -99,6 +116,7 @@ int main()
         TEST(writes_anthropics_messages),
         TEST(writes_openais_chat),
         TEST(writes_geminis_stream),
+        TEST(continues_a_conversation),
         TEST(leaves_out_what_the_prompt_has_not),
         TEST(sends_no_key_where_there_is_none),
         TEST(names_openais_limit_as_its_own_models_want_it),
