@@ -134,6 +134,7 @@ void CallBody::on_scalar(std::string_view path, const JsonScanner::Scalar &scala
     if (path == "model" && !is_gemini_) {
         require(scalar.kind == Kind::String, path, "a string");
         estimate.model = scalar.text;
+        estimate.model_place = replacing(scalar);
     } else if (path == "stream" && !is_gemini_) {
         take_stream(path, scalar);
     } else if (is_limit(path)) {

@@ -150,6 +150,12 @@ CallEstimate estimate_call(const Route &route, std::string_view body,
     return estimate;
 }
 
+BodyEdit model_edit(const CallEstimate &estimate, std::string_view model)
+{
+    return {estimate.model_place.offset, estimate.model_place.length,
+            '"' + std::string(model) + '"'};
+}
+
 BodyEdit limit_edit(const CallEstimate &estimate, int64_t max_tokens)
 {
     BodyEdit edit = estimate.limit_place;

@@ -61,6 +61,8 @@ struct CallEstimate
     bool hidden_output = false;
     bool asks_usage = false; ///< OpenAI chat: stream_options.include_usage is true
 
+    /// Where the model's name is, quotes included; of length 0 if the body has none.
+    BodyEdit model_place;
     /// For limit_edit() and usage_edit(): where the limit is or would go, a '#' in its
     /// text standing for the number, and what would ask for usage (chat streams only).
     BodyEdit limit_place;
@@ -73,6 +75,10 @@ struct CallEstimate
 /// what a provider would make of that is unknown. Other duplicate members are let pass.
 CallEstimate estimate_call(const Route &route, std::string_view body,
                            const EstimateRules &rules = {});
+
+/// The edit that asks for another model, whose name needs no escapes in JSON. The body
+/// must have one.
+BodyEdit model_edit(const CallEstimate &estimate, std::string_view model);
 
 /// The edit that makes the limit of one choice `max_tokens`: the number replaced in
 /// place, or the member inserted where there is none (in the name the dialect and the

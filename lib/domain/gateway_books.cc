@@ -194,6 +194,14 @@ void GatewayBooks::forwarding(CallId id) noexcept
     }
 }
 
+void GatewayBooks::reroute(CallId id, std::string_view provider) noexcept
+{
+    const uint32_t slot = slot_of(id);
+    if (slot != no_slot) {
+        store_text(journal_.slot(slot).provider, provider);
+    }
+}
+
 bool GatewayBooks::observe(CallId id, std::optional<int64_t> input_known,
                            int64_t output_seen) noexcept
 {

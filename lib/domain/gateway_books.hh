@@ -28,6 +28,7 @@ public:
     // The front half, as GatewayLedger documents it.
     Admission admit(const LedgerCall &asked, Time now, UnixMs at);
     void forwarding(CallId id) noexcept;
+    void reroute(CallId id, std::string_view provider) noexcept;
     bool observe(CallId id, std::optional<int64_t> input_known,
                  int64_t output_seen) noexcept;
     void settle(CallId id, const Usage &usage, int64_t cache_write_long,

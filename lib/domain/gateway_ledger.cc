@@ -99,6 +99,12 @@ public:
         books_.forwarding(call);
     }
 
+    void reroute(CallId call, std::string_view provider) noexcept
+    {
+        const std::lock_guard lock(mutex_);
+        books_.reroute(call, provider);
+    }
+
     bool observe(CallId call, std::optional<int64_t> input_known,
                  int64_t output_seen) noexcept
     {
@@ -341,6 +347,11 @@ std::vector<Admission> GatewayLedger::take_answers()
 void GatewayLedger::forwarding(CallId call) noexcept
 {
     impl_->forwarding(call);
+}
+
+void GatewayLedger::reroute(CallId call, std::string_view provider) noexcept
+{
+    impl_->reroute(call, provider);
 }
 
 bool GatewayLedger::observe(CallId call, std::optional<int64_t> input_known,

@@ -85,6 +85,9 @@ public:
     /// even if the gateway dies. Call before the first byte is sent.
     void forwarding(CallId call) noexcept;
 
+    /// The call goes to another provider than the one it was admitted for.
+    void reroute(CallId call, std::string_view provider) noexcept;
+
     /// What was seen of the answer so far. Once the input is known the rest of its bound
     /// goes back to the account. False if the answer has grown beyond its reservation and
     /// no more can be reserved: the caller should end it.

@@ -173,7 +173,10 @@ LedgerCall GateCall::ledger_call() const
     const int64_t largest = gateway_.ledger_.largest_output(estimate_.model);
     const std::optional<int64_t> limit =
         facts != nullptr ? facts->max_output : std::nullopt;
-    const int64_t one = estimate_.max_tokens.value_or(default_output(limit, largest));
+    int64_t one = estimate_.max_tokens.value_or(default_output(limit, largest));
+    if (asks_other_model() && limit) {
+        one = std::min(one, *limit); // the client's limit was for the model it asked for
+    }
     const int64_t least = std::max(config_->min_output, estimate_.least_max_tokens);
     call.output_wanted = one * estimate_.choices;
     call.output_least = std::min(one, least) * estimate_.choices;

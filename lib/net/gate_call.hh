@@ -70,6 +70,11 @@ private:
     void take_permit(const BreakerPermit &permit);
     void admit();
     LedgerCall ledger_call() const;
+    const std::string &body() const { return other_body_.empty() ? body_ : other_body_; }
+    bool asks_other_model() const
+    {
+        return !other_body_.empty() || !other_target_.empty();
+    }
 
     // gate_call_answer.cc: from the request to the provider on
     void forward();
@@ -80,7 +85,17 @@ private:
     void pass(std::string_view piece);
     void attempt_failed(const Verdict &verdict);
     bool try_again(const Verdict &verdict);
+    // gate_call_route.cc: to other providers and models
+    struct Ask
+    {
+        CallEstimate estimate;
+        std::string body;   // with another model in it; empty: the client's
+        std::string target; // likewise
+    };
     bool next_route();
+    std::optional<Ask> ask_on(const GateFallback &next) const;
+    bool take_route(const GateFallback &next);
+    void withdraw();
     // gate_call_end.cc: the books, the breaker, the record, and the end
     void report(bool failed, const std::string &reason,
                 std::optional<std::chrono::milliseconds> retry_after = std::nullopt);
@@ -102,11 +117,13 @@ private:
     bool finished_ = false;
 
     std::string key_;
-    std::string body_;
+    std::string body_;       // as the client sent it
+    std::string other_body_; // the same for another model; empty: the client's
+    std::string other_target_;
     Route route_;
     std::string family_;
     std::optional<CapabilityOwner> owner_;
-    CallEstimate estimate_; // of a metered call
+    CallEstimate estimate_; // of a metered call, as the route of now asks for it
 
     const GateProvider *provider_ = nullptr;
     size_t next_fallback_ = 0; // of the first provider's

@@ -51,7 +51,7 @@ std::string GateCall::body_to_send() const
     if (asks_usage()) {
         edits.push_back(*usage_edit(estimate_));
     }
-    return edits.empty() ? std::string() : apply_edits(body_, std::move(edits));
+    return edits.empty() ? std::string() : apply_edits(body(), std::move(edits));
 }
 
 void GateCall::forward()
@@ -65,7 +65,9 @@ void GateCall::forward()
     }
     forwarded_ = true;
     std::string bearer;
-    const std::string url = provider_->base_url + target_without_key(exchange_->target());
+    const std::string url =
+        provider_->base_url +
+        target_without_key(other_target_.empty() ? exchange_->target() : other_target_);
     auto fields = forwarded_fields(exchange_->fields(), *provider_, bearer);
     if (asks_usage()) {
         // What is compressed cannot be taken out again.
@@ -82,7 +84,7 @@ void GateCall::forward()
     request.fields = fields;
     request.timeouts = provider_->timeouts;
     if (!bodiless) {
-        request.body = sent_body_.empty() ? body_ : sent_body_;
+        request.body = sent_body_.empty() ? body() : sent_body_;
     }
     sent_ = Steady::now();
     status_ = 0;
@@ -258,19 +260,6 @@ bool GateCall::try_again(const Verdict &verdict)
         }
     });
     return true;
-}
-
-bool GateCall::next_route()
-{
-    while (next_fallback_ < first_provider_->fallback.size()) {
-        const std::string &next = first_provider_->fallback[next_fallback_++];
-        if (const GateProvider *provider = config_->provider(next)) {
-            leave_queue();
-            provider_ = provider;
-            return true;
-        }
-    }
-    return false;
 }
 
 } // namespace ap

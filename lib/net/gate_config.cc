@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <cstdlib>
 
 namespace ap {
@@ -107,6 +108,36 @@ void read_limits(JsonReader reader, GateProvider &provider)
     reader.done();
 }
 
+// A name that can stand in a JSON string, and for Gemini in a path, as it is.
+bool is_model_name(std::string_view name, std::string_view family)
+{
+    const std::string_view signs = family == "gemini" ? "-._@" : "-._@/:+";
+    return !name.empty() && std::all_of(name.begin(), name.end(), [&](char letter) {
+        return std::isalnum(static_cast<unsigned char>(letter)) != 0 ||
+               signs.find(letter) != std::string_view::npos;
+    });
+}
+
+GateFallback read_fallback(JsonReader reader, const GateProvider &provider)
+{
+    GateFallback fallback;
+    set(fallback.provider, reader.text("provider"));
+    if (const auto model = reader.text("model")) {
+        if (!is_model_name(*model, provider.family)) {
+            reader.refuse("model", "the name of a model");
+        }
+        fallback.model = *model;
+    }
+    if (fallback.provider.empty() && !fallback.model.empty()) {
+        fallback.provider = provider.name;
+    }
+    if (fallback.model.empty() && fallback.provider == provider.name) {
+        reader.refuse("provider", "another provider, or a model beside it");
+    }
+    reader.done();
+    return fallback;
+}
+
 GateProvider read_provider(JsonReader reader, const std::string &path)
 {
     constexpr std::array<std::string_view, 3> families = {"anthropic", "openai",
@@ -136,7 +167,9 @@ GateProvider read_provider(JsonReader reader, const std::string &path)
     if (auto retry = reader.object("retry")) {
         read_retry(*retry, provider.retry);
     }
-    set(provider.fallback, reader.texts("fallback"));
+    for (const JsonReader &each : reader.objects("fallback", "provider")) {
+        provider.fallback.push_back(read_fallback(each, provider));
+    }
     reader.done();
     return provider;
 }
@@ -167,14 +200,20 @@ void check_fallbacks(const GateConfig &config, const std::string &path)
     for (size_t i = 0; i < config.providers.size(); i++) {
         const GateProvider &provider = config.providers[i];
         for (size_t j = 0; j < provider.fallback.size(); j++) {
-            const GateProvider *other = config.provider(provider.fallback[j]);
+            const GateFallback &fallback = provider.fallback[j];
+            const GateProvider *other = config.provider(fallback.provider);
+            const std::string place = path + ": /providers/" + std::to_string(i) +
+                                      "/fallback/" + std::to_string(j) + ": expected ";
             if (other == nullptr || other->family != provider.family) {
-                throw Error(ExitStatus::Config,
-                            path + ": /providers/" + std::to_string(i) + "/fallback/" +
-                                std::to_string(j) +
-                                ": expected the name of a provider of family " +
-                                provider.family + ", got \"" +
-                                printable(provider.fallback[j]) + "\"");
+                throw Error(ExitStatus::Config, place +
+                                                    "the name of a provider of family " +
+                                                    provider.family + ", got \"" +
+                                                    printable(fallback.provider) + "\"");
+            }
+            if (!other->takes(fallback.model)) {
+                throw Error(ExitStatus::Config, place + "a model that provider '" +
+                                                    other->name + "' takes, got \"" +
+                                                    fallback.model + "\"");
             }
         }
     }
@@ -209,6 +248,14 @@ void read_unknown_paths(JsonReader &reader, GateConfig &config)
 
 } // namespace
 
+bool GateProvider::takes(std::string_view model) const noexcept
+{
+    return models.empty() || model.empty() ||
+           std::any_of(models.begin(), models.end(), [&](const std::string &start) {
+               return model.starts_with(start);
+           });
+}
+
 const GateProvider *GateConfig::provider(std::string_view name) const noexcept
 {
     for (const GateProvider &each : providers) {
@@ -223,12 +270,7 @@ const GateProvider *GateConfig::route(std::string_view family,
                                       std::string_view model) const noexcept
 {
     for (const GateProvider &each : providers) {
-        const bool takes = each.models.empty() || model.empty() ||
-                           std::any_of(each.models.begin(), each.models.end(),
-                                       [&](const std::string &start) {
-                                           return model.starts_with(start);
-                                       });
-        if (takes && (family.empty() || each.family == family)) {
+        if (each.takes(model) && (family.empty() || each.family == family)) {
             return &each;
         }
     }

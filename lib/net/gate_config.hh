@@ -22,6 +22,13 @@ struct GateRetry
         20'000}; ///< a Retry-After beyond it is not waited for
 };
 
+/// Where calls go that their provider cannot take.
+struct GateFallback
+{
+    std::string provider; ///< its name
+    std::string model;    ///< asked for there; empty: the one the client asked for
+};
+
 /// A provider of models.
 struct GateProvider
 {
@@ -37,7 +44,10 @@ struct GateProvider
     HttpTimeouts timeouts;
     std::chrono::milliseconds slow{0}; ///< a first byte later than this is slow; 0: none
     GateRetry retry;
-    std::vector<std::string> fallback; ///< providers that take its calls when it cannot
+    std::vector<GateFallback> fallback; ///< tried in this order
+
+    /// Whether it takes the model (empty: any).
+    bool takes(std::string_view model) const noexcept;
 };
 
 struct GateTcp

@@ -82,6 +82,17 @@ std::vector<HttpField> forwarded_fields(std::span<const HttpField> fields,
     return kept;
 }
 
+std::string target_with_model(std::string_view target, std::string_view was,
+                              std::string_view model)
+{
+    std::string changed(target);
+    const size_t place = changed.find("/" + std::string(was) + ":");
+    if (place != std::string::npos) {
+        changed.replace(place + 1, was.size(), model);
+    }
+    return changed;
+}
+
 std::vector<HttpField> answered_fields(std::span<const HttpField> fields)
 {
     const std::string_view connection = find_field(fields, "connection").value_or("");

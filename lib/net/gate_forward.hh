@@ -21,6 +21,10 @@ std::vector<HttpField> forwarded_fields(std::span<const HttpField> fields,
                                         const GateProvider &provider,
                                         std::string &bearer);
 
+/// A Gemini request's target with another model in the place of `was`.
+std::string target_with_model(std::string_view target, std::string_view was,
+                              std::string_view model);
+
 /// The header fields of an answer to pass on: all that are not about the connection.
 std::vector<HttpField> answered_fields(std::span<const HttpField> fields);
 

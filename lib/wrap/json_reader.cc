@@ -164,7 +164,8 @@ std::optional<JsonReader> JsonReader::object(std::string_view key)
     return JsonReader(member, file_, pointer_ + "/" + escaped(key));
 }
 
-std::vector<JsonReader> JsonReader::objects(std::string_view key)
+std::vector<JsonReader> JsonReader::objects(std::string_view key,
+                                            std::string_view short_for)
 {
     const Json member = take(key);
     if (member && !member.is_array()) {
@@ -172,7 +173,11 @@ std::vector<JsonReader> JsonReader::objects(std::string_view key)
     }
     std::vector<JsonReader> readers;
     for (size_t i = 0; i < member.size(); i++) {
-        readers.emplace_back(member.at(i), file_,
+        Json each = member.at(i);
+        if (!short_for.empty() && each.is_string()) {
+            each = Json::object().set(short_for, each.as_string());
+        }
+        readers.emplace_back(each, file_,
                              pointer_ + "/" + escaped(key) + "/" + std::to_string(i));
     }
     return readers;

@@ -31,9 +31,11 @@ public:
     /// A duration as parse_duration() takes it, or a number of seconds.
     std::optional<std::chrono::milliseconds> duration(std::string_view key);
 
-    /// Readers of a member that is an object, or an array of objects.
+    /// Readers of a member that is an object, or an array of objects. With `short_for` a
+    /// string among them stands for an object with that one member.
     std::optional<JsonReader> object(std::string_view key);
-    std::vector<JsonReader> objects(std::string_view key);
+    std::vector<JsonReader> objects(std::string_view key,
+                                    std::string_view short_for = {});
 
     /// Whether the member is there and null.
     bool is_null(std::string_view key);

@@ -75,6 +75,19 @@ void the_limit_is_replaced_in_place_and_nothing_else_changes()
         R"({"generation_config":{"max_output_tokens":9}})");
 }
 
+void the_model_is_replaced_in_place_and_nothing_else_changes()
+{
+    const std::string_view body = "{ \"a\":{\"model\":1}, \"mod\\u0065l\" : "
+                                  "\"one\\/x\" ,\"b\":\"\xc3\xa9\"}\n";
+    const CallEstimate call = estimate("/v1/messages", body);
+    CHECK_EQUAL(call.model, "one/x");
+    CHECK_EQUAL(apply_edits(body, {model_edit(call, "two")}),
+                "{ \"a\":{\"model\":1}, \"mod\\u0065l\" : "
+                "\"two\" ,\"b\":\"\xc3\xa9\"}\n");
+    CHECK_EQUAL(estimate("/v1/messages", "{}").model_place.length, 0u);
+    CHECK_EQUAL(estimate(gemini_path, R"({"model":"m"})").model_place.length, 0u);
+}
+
 void a_missing_limit_is_inserted_under_the_name_that_is_known()
 {
     CHECK_EQUAL(with_limit("/v1/messages", R"( {"model":"m"})", 9),
@@ -234,6 +247,7 @@ int main()
         TEST(the_body_says_model_stream_and_limit),
         TEST(only_members_of_their_place_count),
         TEST(the_limit_is_replaced_in_place_and_nothing_else_changes),
+        TEST(the_model_is_replaced_in_place_and_nothing_else_changes),
         TEST(a_missing_limit_is_inserted_under_the_name_that_is_known),
         TEST(a_chat_stream_is_asked_for_its_usage_once),
         TEST(both_edits_at_one_place_leave_json),

@@ -65,7 +65,8 @@ void everything_can_be_said()
                "timeouts": {"connect": "2s", "first_byte": 90, "idle": "500ms"},
                "retry": {"attempts": 5, "statuses": [503], "backoff": "1s",
                          "longest": "1m"},
-               "fallback": ["two"]},
+               "fallback": ["two", {"model": "gpt-4o"},
+                            {"provider": "two", "model": "o3-mini"}]},
               {"name": "two", "family": "openai", "base_url": "https://b"}],
             "unknown_paths": "pass", "archive": true,
             "min_output": 10, "refuse_unknown_models": true, "prices": "p.json",
@@ -82,7 +83,13 @@ void everything_can_be_said()
     CHECK(one.timeouts.idle == 500ms);
     CHECK(one.retry.statuses == std::vector<int64_t>{503});
     CHECK(one.retry.longest == 1min);
-    CHECK_EQUAL(one.fallback.at(0), "two");
+    CHECK_EQUAL(one.fallback.size(), 3u);
+    CHECK_EQUAL(one.fallback[0].provider, "two");
+    CHECK_EQUAL(one.fallback[0].model, "");
+    CHECK_EQUAL(one.fallback[1].provider, "one");
+    CHECK_EQUAL(one.fallback[1].model, "gpt-4o");
+    CHECK_EQUAL(one.fallback[2].provider, "two");
+    CHECK_EQUAL(one.fallback[2].model, "o3-mini");
     CHECK(config.pass_unknown_paths && config.archive && config.refuse_unknown_models);
     CHECK_EQUAL(config.prices, directory.file("p.json"));
     CHECK_EQUAL(config.body_limit, 2048u);
@@ -138,6 +145,17 @@ void what_is_wrong_is_told_with_its_place()
     CHECK_EQUAL(fault_of_provider(R"("base_url": "https://x", "fallback": ["none"])"),
                 file + "/providers/0/fallback/0: expected the name of a provider of "
                        "family anthropic, got \"none\"");
+    CHECK_EQUAL(fault_of_provider(R"("base_url": "https://x", "fallback": ["a"])"),
+                file + "/providers/0/fallback/0/provider: expected another provider, or "
+                       "a model beside it, got \"a\"");
+    CHECK_EQUAL(fault_of_provider(R"("base_url": "https://x",
+                    "fallback": [{"model": "x y"}])"),
+                file + "/providers/0/fallback/0/model: expected the name of a model, got "
+                       "\"x y\"");
+    CHECK_EQUAL(fault_of_provider(R"("base_url": "https://x", "models": ["claude"],
+                    "fallback": [{"model": "gpt"}])"),
+                file + "/providers/0/fallback/0: expected a model that provider 'a' "
+                       "takes, got \"gpt\"");
     CHECK_EQUAL(fault_of(R"("unknown_paths": "maybe")"),
                 file + "/unknown_paths: expected \"pass\" or \"refuse\", got \"maybe\"");
     CHECK_EQUAL(fault_of(R"("min_output": 0)"),

@@ -34,6 +34,13 @@ void a_key_is_found_wherever_clients_put_it()
     CHECK_EQUAL(key_of({{"authorization", "Bearer"}}, "akey=1"), "");
 }
 
+void a_gemini_path_names_another_model()
+{
+    CHECK_EQUAL(target_with_model(
+                    "/v1beta/models/gem-1:generateContent?x=/gem-1:", "gem-1", "gem-2"),
+                "/v1beta/models/gem-2:generateContent?x=/gem-1:");
+}
+
 void fields_pass_with_the_real_key_in_place_of_ours()
 {
     const HttpField fields[] = {
@@ -114,6 +121,7 @@ int main()
 {
     const CMUnitTest tests[] = {
         TEST(a_key_is_found_wherever_clients_put_it),
+        TEST(a_gemini_path_names_another_model),
         TEST(fields_pass_with_the_real_key_in_place_of_ours),
         TEST(an_answer_passes_less_what_is_the_connections),
         TEST(a_family_is_guessed_by_what_only_its_clients_send),
