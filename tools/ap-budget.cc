@@ -1,10 +1,10 @@
 #include "base/text.hh"
 #include "cli/listing.hh"
 #include "cli/tool.hh"
+#include "domain/budget_options.hh"
 #include "domain/budget_report.hh"
 #include "domain/control.hh"
 
-#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 
@@ -13,7 +13,7 @@ namespace {
 using ap::ExitStatus;
 
 constexpr ap::Option options[] = {
-    {'t', "tokens", "N", "set: the token cap; reserve: tokens to reserve"},
+    {'t', "tokens", "N", "set, set-day: the token cap; reserve: tokens to reserve"},
     {'c', "cost-usd", "X", "dollars: set a cap (or none), reserve, or report"},
     {'f', "file", "PATH", "report: read usage as JSON lines (- for standard input)"},
     {0, "prompt-tokens", "N", "report, settle: input tokens, cached ones included"},
@@ -32,6 +32,8 @@ constexpr ap::Verb verbs[] = {
     {"show", "RUN [PHASE]", "print the budgets of a run, or of one phase", 1, 2},
     {"report", "[RUN [PHASE]]", "record usage", 0, 2},
     {"set", "RUN [PHASE]", "change a cap", 1, 2},
+    {"show-day", "[DAY]", "print what all runs use on a day (UTC; default today)", 0, 1},
+    {"set-day", "", "change the caps of every day", 0, 0},
     {"reserve", "RUN [PHASE]", "reserve tokens and print the reservation", 1, 2},
     {"settle", "ID", "replace a reservation by what was used", 1, 1},
     {"watch", "RUN", "print the totals when they change, until the run ends", 1, 1},
@@ -42,10 +44,6 @@ constexpr ap::ToolSpec spec = {.name = "ap-budget",
                                .options = options,
                                .verbs = verbs};
 
-constexpr std::string_view usage_options[] = {
-    "prompt-tokens", "completion-tokens", "model", "provider", "request-id", "cost-usd"};
-constexpr auto default_interval = std::chrono::seconds(1);
-
 std::string operand_or_variable(const ap::Arguments &arguments, size_t index,
                                 const char *variable)
 {
@@ -55,69 +53,21 @@ std::string operand_or_variable(const ap::Arguments &arguments, size_t index,
                : value;
 }
 
-std::optional<int64_t> microusd(const ap::Arguments &arguments)
+ap::OptionValue values_of(const ap::Arguments &arguments)
 {
-    const auto text = arguments.value("cost-usd");
-    const auto amount = text ? ap::parse_usd(*text) : std::nullopt;
-    if (text && !amount) {
-        throw ap::UsageError(
-            "--cost-usd: expected a number of dollars up to 1000000, got '" +
-            ap::printable(*text) + "'");
-    }
-    return amount;
-}
-
-// Whether the options tell what was used; "settle --release" and a file tell it, too.
-bool tells_usage(const ap::Arguments &arguments, std::string_view other)
-{
-    const auto given = [&](std::string_view option) { return arguments.has(option); };
-    const bool any = std::ranges::any_of(usage_options, given);
-    if (any && given(other)) {
-        throw ap::UsageError("either --" + std::string(other) + " or what was used");
-    }
-    if (any && !given("prompt-tokens") && !given("completion-tokens")) {
-        throw ap::UsageError("--prompt-tokens or --completion-tokens is needed");
-    }
-    return any;
-}
-
-ap::Usage usage_of_options(const ap::Arguments &arguments)
-{
-    const auto count = [&](std::string_view option) {
-        return arguments.integer(option, 0, ap::largest_amount).value_or(0);
-    };
-    ap::Usage usage;
-    usage.prompt_tokens = count("prompt-tokens");
-    usage.completion_tokens = count("completion-tokens");
-    usage.model = arguments.value("model").value_or("");
-    usage.provider = arguments.value("provider").value_or("");
-    usage.request_id = arguments.value("request-id");
-    usage.cost_microusd = microusd(arguments).value_or(0);
-    return usage;
-}
-
-std::string percent(const ap::Budget &budget)
-{
-    return budget.token_cap == 0
-               ? "-"
-               : std::to_string(budget.tokens_used * 100 / budget.token_cap) + "%";
+    return [&](std::string_view name) { return arguments.value(name); };
 }
 
 ExitStatus show(const ap::Arguments &arguments, ap::Sqlite &database)
 {
     const std::string run = arguments.operand(0);
     const std::string phase = arguments.operand(1);
-    ap::Listing listing(arguments.has("json"),
-                        {"BUDGET", "CAP", "USED", "RESERVED", "LEFT", "USE", "COST"});
+    ap::Listing listing(arguments.has("json"), ap::budget_headings());
     for (const ap::Budget &budget :
          phase.empty() ? ap::list_budgets(database, run)
                        : std::vector{ap::show_budget(database, run, phase)}) {
-        listing.add(ap::budget_to_json(budget).dump(),
-                    {budget.phase_id.empty() ? run : "  " + budget.phase_id,
-                     std::to_string(budget.token_cap), std::to_string(budget.tokens_used),
-                     std::to_string(budget.tokens_reserved),
-                     std::to_string(budget.tokens_left()), percent(budget),
-                     ap::format_usd(budget.cost_used_microusd)});
+        const std::string name = budget.phase_id.empty() ? run : "  " + budget.phase_id;
+        listing.add(ap::budget_to_json(budget).dump(), ap::budget_row(name, budget));
     }
     listing.finish();
     return ExitStatus::Done;
@@ -133,10 +83,10 @@ ExitStatus report(const ap::Arguments &arguments, ap::State &state)
     if (run.empty()) {
         throw ap::UsageError("no run: give RUN or set AUTOPACK_RUN_ID");
     }
+    const auto usage = ap::usage_options(values_of(arguments), "file");
     const std::vector<ap::Usage> records =
-        tells_usage(arguments, "file")
-            ? std::vector{usage_of_options(arguments)}
-            : ap::usage_from_file(arguments.value("file").value_or("-"));
+        usage ? std::vector{*usage}
+              : ap::usage_from_file(arguments.value("file").value_or("-"));
     return ap::report_usage(state, run, phase, records, ap::SystemClock())
                ? ExitStatus::BudgetExhausted
                : ExitStatus::Done;
@@ -146,13 +96,29 @@ ExitStatus set(const ap::Arguments &arguments, ap::State &state)
 {
     ap::BudgetChange change;
     change.token_cap = arguments.integer("tokens", 0, ap::largest_amount);
-    change.cost_cap_microusd =
-        arguments.value("cost-usd") == "none" ? -1 : microusd(arguments);
+    const ap::OptionValue value = values_of(arguments);
+    change.cost_cap_microusd = value("cost-usd") == "none" ? -1 : ap::cost_option(value);
     if (!change.token_cap && !change.cost_cap_microusd) {
         throw ap::UsageError("set: --tokens or --cost-usd is needed");
     }
     ap::set_budget(state.database(), arguments.operand(0), arguments.operand(1), change);
     ap::wake_executors(state.paths(), arguments.operand(0));
+    return ExitStatus::Done;
+}
+
+ExitStatus show_day(const ap::Arguments &arguments, ap::Sqlite &database)
+{
+    const ap::DayBudget budget = ap::show_day_budget(
+        database, ap::day_operand(arguments.operand(0), ap::SystemClock()));
+    ap::Listing listing(arguments.has("json"), ap::day_headings());
+    listing.add(ap::day_budget_to_json(budget).dump(), ap::day_row(budget));
+    listing.finish();
+    return ExitStatus::Done;
+}
+
+ExitStatus set_day(const ap::Arguments &arguments, ap::Sqlite &database)
+{
+    ap::set_day_caps(database, ap::day_cap_options(values_of(arguments)));
     return ExitStatus::Done;
 }
 
@@ -162,7 +128,7 @@ ExitStatus reserve(const ap::Arguments &arguments, ap::Sqlite &database)
     request.run_id = arguments.operand(0);
     request.phase_id = arguments.operand(1);
     request.tokens = arguments.integer("tokens", 0, ap::largest_amount).value_or(0);
-    request.cost_microusd = microusd(arguments).value_or(0);
+    request.cost_microusd = ap::cost_option(values_of(arguments)).value_or(0);
     request.purpose = arguments.value("purpose").value_or("");
     if (request.tokens == 0 && request.cost_microusd == 0) {
         throw ap::UsageError("reserve: --tokens or --cost-usd is needed");
@@ -181,26 +147,25 @@ ExitStatus settle(const ap::Arguments &arguments, ap::Sqlite &database)
         throw ap::UsageError("settle: expected the number of a reservation, got '" +
                              ap::printable(arguments.operand(0)) + "'");
     }
-    if (!tells_usage(arguments, "release") && !arguments.has("release")) {
+    const auto usage = ap::usage_options(values_of(arguments), "release");
+    if (!usage && !arguments.has("release")) {
         throw ap::UsageError("settle: say what was used, or --release");
     }
-    ap::settle(database, *id, usage_of_options(arguments), ap::SystemClock());
+    ap::settle(database, *id, usage.value_or(ap::Usage{}), ap::SystemClock());
     return ExitStatus::Done;
 }
 
 ExitStatus watch(const ap::Arguments &arguments, ap::Sqlite &database)
 {
-    const auto interval = arguments.duration("interval").value_or(default_interval);
+    const auto interval =
+        arguments.duration("interval").value_or(std::chrono::seconds(1));
     if (interval.count() == 0) {
         throw ap::UsageError("--interval: expected more than 0");
     }
     const auto print_budget = [&](const ap::Budget &budget) {
-        ap::print(arguments.has("json")
-                      ? ap::budget_to_json(budget).dump() + "\n"
-                      : std::to_string(budget.tokens_used) + " of " +
-                            std::to_string(budget.token_cap) + " tokens used, " +
-                            std::to_string(budget.tokens_reserved) + " reserved, " +
-                            ap::format_usd(budget.cost_used_microusd) + "\n");
+        ap::print((arguments.has("json") ? ap::budget_to_json(budget).dump()
+                                         : ap::budget_line(budget)) +
+                  "\n");
         static_cast<void>(std::fflush(stdout));
     };
     return ap::watch_budget(database, arguments.operand(0), interval, print_budget)
@@ -212,17 +177,19 @@ ExitStatus watch(const ap::Arguments &arguments, ap::Sqlite &database)
 ExitStatus manage(const ap::Arguments &arguments)
 {
     const std::string_view verb = arguments.verb();
-    const bool reads = verb == "show" || verb == "watch";
+    const bool reads = verb == "show" || verb == "show-day" || verb == "watch";
     ap::State state(ap::state_paths(arguments.value("db")),
                     reads ? ap::State::Access::Read : ap::State::Access::Write,
                     spec.name);
     ap::Sqlite &database = state.database();
-    return verb == "show"      ? show(arguments, database)
-           : verb == "report"  ? report(arguments, state)
-           : verb == "set"     ? set(arguments, state)
-           : verb == "reserve" ? reserve(arguments, database)
-           : verb == "settle"  ? settle(arguments, database)
-                               : watch(arguments, database);
+    return verb == "show"       ? show(arguments, database)
+           : verb == "report"   ? report(arguments, state)
+           : verb == "set"      ? set(arguments, state)
+           : verb == "show-day" ? show_day(arguments, database)
+           : verb == "set-day"  ? set_day(arguments, database)
+           : verb == "reserve"  ? reserve(arguments, database)
+           : verb == "settle"   ? settle(arguments, database)
+                                : watch(arguments, database);
 }
 
 } // namespace

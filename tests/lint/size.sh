@@ -8,7 +8,6 @@ cd "$AP_SOURCE"
 known="
 lib/domain/migrations/m0001_first.hh 333
 tools/ap-breaker.cc 252
-tools/ap-budget.cc 233
 "
 
 limit_of()

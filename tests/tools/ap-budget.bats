@@ -338,3 +338,31 @@ PLAN
     run -66 --separate-stderr ap-budget show r --db nowhere.db
     [[ "$stderr" == *"ap-db init"* ]]
 }
+
+@test "the caps of a day are set, shown, heeded by reservations and taken away" {
+    [ "$(ap-budget show-day --json | jq -c '[.token_cap, .cost_cap_microusd]')" = \
+        '[null,null]' ]
+    ap-budget report r a --prompt-tokens 100 --cost-usd 0.25
+    ap-budget set-day --tokens 150 --cost-usd 0.5
+    run -80 --separate-stderr ap-budget reserve r a --tokens 51
+    [[ "$stderr" == *"50 of 150 tokens left"* ]]
+    run -80 ap-budget reserve r a --cost-usd 0.26
+    ap-budget reserve r a --tokens 30
+    run -0 --separate-stderr ap-budget show-day
+    [ -z "$stderr" ]
+    today=$(date -u +%F)
+    [[ "${lines[0]}" =~ ^\ +DAY\ +CAP\ +USED\ +RESERVED\ +LEFT\ +USE\ +COST\ +COST\ CAP$ ]]
+    [[ "${lines[1]}" =~ ^$today\ +150\ +100\ +30\ +20\ +66%\ +\$0\.2500\ +\$0\.5000$ ]]
+    [ "$(ap-budget show-day 2020-01-01 --json | jq -c '[.day, .tokens_used, .token_cap]')" = \
+        '["2020-01-01",0,150]' ]
+    ap-budget set-day --tokens none
+    ap-budget reserve r a --tokens 51
+    [ "$(ap-budget show-day --json | jq -c '[.token_cap, .cost_cap_microusd]')" = \
+        '[null,500000]' ]
+    ap-budget set-day --cost-usd none
+    ap-budget reserve r a --cost-usd 0.26
+    for words in set-day "set-day --tokens x" "set-day r --tokens 1" "show-day yesterday"; do
+        # shellcheck disable=SC2086
+        run -2 ap-budget $words
+    done
+}
