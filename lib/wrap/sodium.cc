@@ -181,6 +181,20 @@ uint64_t sealed_size(uint64_t size)
     return header_size + chunks * overhead + size;
 }
 
+std::string tag_of(std::string_view data, std::string_view key)
+{
+    static_assert(crypto_onetimeauth_BYTES == tag_size &&
+                  crypto_onetimeauth_KEYBYTES == tag_key_size);
+    if (key.size() != tag_key_size) {
+        throw Error(ExitStatus::Bug, "a key for tags has 32 bytes");
+    }
+    start_library(); // it then uses what this processor has
+    std::string tag(tag_size, '\0');
+    static_cast<void>(
+        crypto_onetimeauth(bytes_of(tag), bytes_of(data), data.size(), bytes_of(key)));
+    return tag;
+}
+
 SealWriter::SealWriter(ByteSink sink, const SealKey &key, std::string_view context)
     : sink_(std::move(sink))
     , context_(context)

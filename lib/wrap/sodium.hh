@@ -73,6 +73,15 @@ private:
 /// The bytes that `size` bytes become when they are sealed.
 uint64_t sealed_size(uint64_t size);
 
+/// The bytes of a tag, and of the key that tags are made with.
+inline constexpr size_t tag_size = 16;
+inline constexpr size_t tag_key_size = 32;
+
+/// A tag to see by whether something changed (Poly1305). Two different texts of up to 16
+/// KiB have the same tag with a probability of at most 2^-93, whoever chose them, unless
+/// he knew the key. As the same key makes many tags, they do not authenticate anything.
+std::string tag_of(std::string_view data, std::string_view key);
+
 /// Encrypts and authenticates a stream (XChaCha20-Poly1305, libsodium's secretstream) in
 /// chunks: no byte can be changed, moved, taken away or added without the reader
 /// noticing.

@@ -191,6 +191,19 @@ void says_what_is_no_key()
     });
 }
 
+void tags_as_poly1305_does()
+{
+    // The example of RFC 8439, section 2.5.2.
+    const std::string key(
+        "\x85\xd6\xbe\x78\x57\x55\x6d\x33\x7f\x44\x52\xfe\x42\xd5\x06\xa8"
+        "\x01\x03\x80\x8a\xfb\x0d\xb2\xfd\x4a\xbf\xf6\xaf\x41\x49\xf5\x1b",
+        32);
+    const std::string tag(
+        "\xa8\x06\x1d\xc1\x30\x51\x36\xc6\xc2\x2b\x8b\xaf\x0c\x01\x27\xa9", 16);
+    CHECK(tag_of("Cryptographic Forum Research Group", key) == tag);
+    CHECK(tag_of("Cryptographic forum Research Group", key) != tag);
+}
+
 } // namespace
 
 int main()
@@ -210,6 +223,7 @@ int main()
         TEST(refuses_parameters_out_of_proportion),
         TEST(signs_and_verifies),
         TEST(says_what_is_no_key),
+        TEST(tags_as_poly1305_does),
     };
     return cmocka_run_group_tests(tests, nullptr, nullptr);
 }
