@@ -1,6 +1,7 @@
 #include "base/error.hh"
 #include "cli/tool.hh"
 #include "domain/backup.hh"
+#include "domain/backup_name.hh"
 #include "domain/state.hh"
 #include "sys/path.hh"
 #include "sys/progress.hh"
@@ -17,6 +18,8 @@ constexpr ap::Option options[] = {
     {'f', "format", "NAME", "zst or gz, for - and --output-dir (default: zst)"},
     {'l', "level", "N", "compression level (default: 3 for zst, 6 for gz)"},
     {'i', "incremental", "BASE", "store only what is not in the backup BASE"},
+    {'c', "check", "", "check the database for damage in an incremental backup, too"},
+    {'r', "reread", "", "take no file for unchanged by its size and times"},
     {'p', "passphrase-file", "FILE", "encrypt with the first line of FILE"},
     {'s', "sign", "FILE", "sign with the secret key in FILE"},
     {0, "generate-key", "FILE", "write a new key to FILE and FILE.pub, and exit"},
@@ -127,6 +130,8 @@ ExitStatus back_up(const ap::Arguments &arguments)
     backup.level = static_cast<int>(
         arguments.integer("level", 1, gzip ? 9 : 19).value_or(gzip ? 6 : 3));
     backup.base = arguments.value("incremental");
+    backup.check = arguments.has("check");
+    backup.read_all = arguments.has("reread");
     backup.signing_key = ap::read_first_line(arguments.value("sign"));
     if (const auto directory = arguments.value("output-dir")) {
         ap::make_directories(*directory, 0700);

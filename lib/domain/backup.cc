@@ -3,6 +3,7 @@
 #include "base/error.hh"
 #include "domain/backup_base.hh"
 #include "domain/backup_scan.hh"
+#include "domain/backup_verifier.hh"
 #include "domain/database_pieces.hh"
 #include "domain/database_snapshot.hh"
 #include "domain/restore_swap.hh"
@@ -14,7 +15,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <ctime>
 #include <fcntl.h>
 #include <memory>
 #include <sys/stat.h>
@@ -43,15 +43,18 @@ public:
 
 private:
     void prepare();
+    BackupEntry entry_of(std::string_view name, int64_t size) const;
     size_t head_size() const;
-    void write_body(BackupOutput &output);
+    void write_body(BackupOutput &output, BackupVerifier &verifier);
     void write_database(ArchiveWriter &archive);
     void write_files(ArchiveWriter &archive);
+    void write_changed_pieces(ArchiveWriter &archive);
     bool write_file(ArchiveWriter &archive, BackupEntry &entry);
-    void write_data(ArchiveWriter &archive, BackupEntry &entry, int fd);
+    void write_data(ArchiveWriter &archive, BackupEntry &entry, const ReadAt &read);
     void store(ArchiveWriter &archive, const BackupEntry &entry);
     void advance(size_t bytes);
-    std::string head(size_t size) const;
+    std::string head(const std::string &text, size_t size) const;
+    void read_back(const OutputFile &output, const std::string &text) const;
 
     const StatePaths &paths_;
     const BackupOptions &options_;
@@ -59,7 +62,7 @@ private:
     std::unique_ptr<BackupBase> base_;
     BackupScan scan_;
     std::unique_ptr<DatabaseSnapshot> snapshot_;
-    DatabasePieces pieces_;
+    Pieces pieces_;
     BackupManifest manifest_;
     std::string buffer_ = std::string(block, '\0');
     int64_t done_ = 0;
@@ -74,7 +77,7 @@ void Backup::prepare()
         manifest_.chain = base_->chain();
     }
     manifest_.id = random_token().substr(0, 32);
-    manifest_.created_at = SystemClock().now();
+    manifest_.created_at = options_.now.value_or(SystemClock().now());
     manifest_.program = AP_VERSION;
     // The files come after the database: what it says is in them, is.
     snapshot_ = std::make_unique<DatabaseSnapshot>(paths_);
@@ -83,10 +86,9 @@ void Backup::prepare()
     manifest_.phases = snapshot_->count("phases");
     manifest_.usage_events = snapshot_->count("llm_usage_events");
     manifest_.events = snapshot_->count("events");
-    pieces_ = read_pieces(snapshot_->fd(), paths_.database);
     scan_ = scan_files(paths_);
     manifest_.left_out = scan_.left_out;
-    total_ = pieces_.size;
+    total_ = snapshot_->size();
     for (const BackupEntry &entry : scan_.entries) {
         total_ += entry.size;
     }
@@ -95,7 +97,8 @@ void Backup::prepare()
 // Room for the manifest, whatever it will say.
 size_t Backup::head_size() const
 {
-    size_t bound = manifest_header_bound(manifest_.chain);
+    size_t bound = manifest_header_bound(manifest_.chain) +
+                   static_cast<size_t>(pieces_length(snapshot_->size()));
     for (const std::string_view name : {database_name, pieces_name, changes_name}) {
         bound += manifest_line_bound(name);
     }
@@ -130,56 +133,66 @@ void Backup::store(ArchiveWriter &archive, const BackupEntry &entry)
     files_stored_ += entry.directory ? 0 : 1;
 }
 
+BackupEntry Backup::entry_of(std::string_view name, int64_t size) const
+{
+    BackupEntry entry;
+    entry.path = name;
+    entry.size = size;
+    entry.length = size;
+    entry.mtime_ns = manifest_.created_at * 1'000'000;
+    return entry;
+}
+
 void Backup::write_database(ArchiveWriter &archive)
 {
-    const auto entry_of = [&](std::string_view name, int64_t size) {
-        BackupEntry entry;
-        entry.path = name;
-        entry.size = size;
-        entry.length = size;
-        entry.mtime_ns = manifest_.created_at * 1'000'000;
-        return entry;
-    };
-    BackupEntry pieces =
-        entry_of(pieces_name, static_cast<int64_t>(pieces_.hashes.size()));
-    pieces.hash = sha256(pieces_.hashes);
-    store(archive, pieces);
-    archive.write(pieces_.hashes);
-    manifest_.entries.push_back(pieces);
-
-    BackupEntry database = entry_of(database_name, pieces_.size);
-    database.hash = pieces_.hash;
-    if (!base_) {
+    BackupEntry database = entry_of(database_name, snapshot_->size());
+    if (base_) {
+        write_changed_pieces(archive);
+    } else {
+        pieces_ = start_pieces({});
         store(archive, database);
-        write_data(archive, database, snapshot_->fd());
-        manifest_.entries.push_back(database);
-        return;
+        write_data(archive, database, [&](char *data, size_t size, int64_t offset) {
+            const size_t count = snapshot_->reader()(data, size, offset);
+            add_pieces(pieces_, {data, count});
+            return count;
+        });
     }
-    const BackupEntry *before = base_->find(database_name);
-    if (before == nullptr) {
+    snapshot_->finish();
+    BackupEntry pieces = entry_of(pieces_name, static_cast<int64_t>(pieces_.size()));
+    pieces.hash = sha256(pieces_);
+    if (base_) {
+        database.hash = pieces.hash; // what it is known by
+        database.from = base_->find(database_name)->from + 1;
+    }
+    // The pieces are in the head, where the next backup has them at once.
+    auto &entries = manifest_.entries;
+    entries.insert(entries.begin(), std::move(database));
+    entries.insert(entries.begin(), std::move(pieces));
+}
+
+void Backup::write_changed_pieces(ArchiveWriter &archive)
+{
+    if (base_->find(database_name) == nullptr) {
         throw Error(ExitStatus::BadData, "the base has no database");
     }
-    database.from = before->from + 1;
-    manifest_.entries.push_back(database);
+    const int64_t size = snapshot_->size();
+    pieces_ = read_pieces(snapshot_->reader(), size, base_->pieces());
     const std::vector<int64_t> changed = changed_pieces(pieces_, base_->pieces());
-    BackupEntry changes = entry_of(changes_name, changes_size(pieces_, changed));
+    BackupEntry changes = entry_of(changes_name, changes_size(size, changed));
     store(archive, changes);
     Sha256Stream hash;
-    write_changes(
-        snapshot_->fd(), pieces_, changed,
-        [&](std::string_view data) {
-            hash.add(data);
-            archive.write(data);
-        },
-        paths_.database);
+    write_changes(snapshot_->reader(), size, changed, [&](std::string_view data) {
+        hash.add(data);
+        archive.write(data);
+    });
     changes.hash = hash.finish();
     manifest_.entries.push_back(changes);
-    advance(static_cast<size_t>(pieces_.size));
+    advance(static_cast<size_t>(size));
 }
 
 // Writes as many bytes as the entry says, whatever becomes of the file meanwhile: more
 // are not read, and what is missing is filled up and not counted as the file's.
-void Backup::write_data(ArchiveWriter &archive, BackupEntry &entry, int fd)
+void Backup::write_data(ArchiveWriter &archive, BackupEntry &entry, const ReadAt &read)
 {
     Sha256Stream hash;
     int64_t position = 0;
@@ -187,22 +200,18 @@ void Backup::write_data(ArchiveWriter &archive, BackupEntry &entry, int fd)
     while (position < entry.size) {
         const auto want = static_cast<size_t>(
             std::min<int64_t>(static_cast<int64_t>(block), entry.size - position));
-        size_t count = want;
-        if (!ended) {
-            const ssize_t got =
-                read_some(fd, buffer_.data(), want, "'" + entry.path + "'");
-            ended = got <= 0;
-            count = ended ? want : static_cast<size_t>(got);
+        const size_t count = ended ? 0 : read(buffer_.data(), want, position);
+        if (!ended && count < want) {
+            ended = true;
+            entry.length = std::min(entry.length, position + static_cast<int64_t>(count));
         }
-        if (ended) {
-            entry.length = std::min(entry.length, position);
-            std::fill_n(buffer_.begin(), count, '\0');
-        }
-        const std::string_view data = std::string_view(buffer_).substr(0, count);
+        std::fill(buffer_.begin() + static_cast<ptrdiff_t>(count),
+                  buffer_.begin() + static_cast<ptrdiff_t>(want), '\0');
+        const std::string_view data = std::string_view(buffer_).substr(0, want);
         hash.add(data);
         archive.write(data);
-        position += static_cast<int64_t>(count);
-        advance(count);
+        position += static_cast<int64_t>(want);
+        advance(want);
     }
     entry.hash = hash.finish();
 }
@@ -221,19 +230,19 @@ bool Backup::write_file(ArchiveWriter &archive, BackupEntry &entry)
     if (!S_ISREG(status.st_mode)) {
         return false;
     }
-    entry.size = status.st_size;
-    entry.length = status.st_size;
-    entry.mtime_ns =
-        int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec;
+    set_status(entry, status);
     store(archive, entry);
-    write_data(archive, entry, file.get());
+    write_data(archive, entry, [&](char *data, size_t size, int64_t offset) {
+        return read_at(file.get(), data, size, offset, path);
+    });
     return true;
 }
 
 void Backup::write_files(ArchiveWriter &archive)
 {
     for (BackupEntry &entry : scan_.entries) {
-        const BackupEntry *before = base_ ? base_->unchanged(entry) : nullptr;
+        const BackupEntry *before =
+            base_ && !options_.read_all ? base_->unchanged(entry) : nullptr;
         if (before != nullptr) {
             entry.size = before->size;
             entry.hash = before->hash;
@@ -249,30 +258,36 @@ void Backup::write_files(ArchiveWriter &archive)
     }
 }
 
-void Backup::write_body(BackupOutput &output)
+void Backup::write_body(BackupOutput &output, BackupVerifier &verifier)
 {
-    const auto write = [&](std::string_view data) { output.write(data); };
-    if (options_.compression != Compression::Zstd) {
-        ArchiveWriter archive(write, options_.compression, options_.level);
-        write_database(archive);
-        write_files(archive);
-        archive.finish();
-        return;
-    }
+    const auto write = [&](std::string_view data) {
+        output.write(data);
+        verifier.written(output.body_end());
+    };
+    const bool zstd = options_.compression == Compression::Zstd;
     // libarchive's own zstd takes 20 MiB for each thread.
-    ZstdWriter zstd(write, options_.level, zstd_threads);
-    ArchiveWriter archive([&](std::string_view data) { zstd.write(data); },
-                          Compression::None, 0);
+    std::optional<ZstdWriter> threads;
+    if (zstd) {
+        threads.emplace(write, options_.level, zstd_threads);
+    }
+    const ByteSink compressor = [&](std::string_view data) { threads->write(data); };
+    ArchiveWriter archive(zstd ? compressor : write,
+                          zstd ? Compression::None : options_.compression,
+                          options_.level);
     write_database(archive);
     write_files(archive);
     archive.finish();
-    zstd.finish();
+    if (zstd) {
+        threads->finish();
+    }
+    output.finish_body();
+    verifier.written(output.body_end());
 }
 
-// The manifest as the beginning of the archive, and bytes that mean nothing up to `size`.
-std::string Backup::head(size_t size) const
+// The manifest as the beginning of the archive, the pieces, and bytes that mean nothing
+// up to `size`.
+std::string Backup::head(const std::string &text, size_t size) const
 {
-    const std::string text = manifest_text(manifest_);
     ArchiveEntry entry;
     entry.path = manifest_name;
     entry.size = static_cast<int64_t>(text.size());
@@ -285,12 +300,27 @@ std::string Backup::head(size_t size) const
         entry.size = static_cast<int64_t>(signature.size());
         bytes += tar_bytes(entry, signature);
     }
+    entry.path = pieces_name;
+    entry.size = static_cast<int64_t>(pieces_.size());
+    bytes += tar_bytes(entry, pieces_);
     std::string packed = compress(bytes, options_.compression, options_.level);
     if (packed.size() + filler_least(options_.compression) > size) {
         throw Error(ExitStatus::Bug, "the manifest is larger than it can be");
     }
     packed += filler(size - packed.size(), options_.compression);
     return packed;
+}
+
+// The head as whoever restores it will see it; the body was read back before.
+void Backup::read_back(const OutputFile &output, const std::string &text) const
+{
+    const BackupReader written(open_file(output.path(), O_RDONLY), options_.output,
+                               options_.passphrase);
+    if (written.manifest_hash() != sha256(text) ||
+        written.read_entry(pieces_name) != pieces_) {
+        throw Error(ExitStatus::BadData,
+                    "'" + options_.output + "': its beginning is not what was written");
+    }
 }
 
 BackupResult Backup::run(OutputFile &output)
@@ -300,17 +330,17 @@ BackupResult Backup::run(OutputFile &output)
     BackupOutput container(
         output.fd(), size, options_.passphrase,
         {manifest_.id, base_ ? base_->id() : "", manifest_.created_at});
-    snapshot_->begin_check();
-    write_body(container);
-    snapshot_->require_sound();
-    container.finish(head(size));
+    BackupVerifier verifier(output.fd(), container, "'" + options_.output + "'");
+    if (!base_ || options_.check) {
+        snapshot_->begin_check();
+    }
+    write_body(container, verifier);
+    const std::string text = manifest_text(manifest_);
+    container.finish(head(text, size));
+    verifier.finish(manifest_);
     output.sync();
-    const BackupReader written(open_file(output.path(), O_RDONLY), options_.output,
-                               options_.passphrase);
-    written.read({}, progress_
-                         ? Progress([&](int64_t, int64_t) { progress_(total_, total_); })
-                         : Progress());
-    return {manifest_, written.file_size(), files_stored_};
+    read_back(output, text);
+    return {manifest_, output.size(), files_stored_};
 }
 
 bool is_same_file(const std::string &one, const std::string &other)
@@ -341,32 +371,6 @@ BackupResult create_backup(const StatePaths &paths, const BackupOptions &options
     BackupResult result = Backup(paths, options, progress).run(output);
     output.publish();
     return result;
-}
-
-std::optional<Compression> compression_of_name(std::string_view name)
-{
-    if (name.ends_with(".enc")) {
-        name.remove_suffix(4);
-    }
-    if (name.ends_with(".tar.gz") || name.ends_with(".tgz")) {
-        return Compression::Gzip;
-    }
-    if (name.ends_with(".tar.zst") || name.ends_with(".tzst")) {
-        return Compression::Zstd;
-    }
-    return std::nullopt;
-}
-
-std::string dated_backup_name(UnixMs now, Compression compression, bool encrypted)
-{
-    const time_t seconds = now / 1000;
-    struct tm local = {};
-    localtime_r(&seconds, &local);
-    char text[32] = {};
-    static_cast<void>(std::strftime(text, sizeof text, "%Y%m%d-%H%M%S", &local));
-    return std::string("autopack-backup-") + text +
-           (compression == Compression::Gzip ? ".tar.gz" : ".tar.zst") +
-           (encrypted ? ".enc" : "");
 }
 
 } // namespace ap

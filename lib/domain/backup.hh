@@ -18,6 +18,9 @@ struct BackupOptions
     std::optional<std::string> base;        ///< path of an earlier backup: incremental
     std::optional<std::string> passphrase;  ///< encrypts; also reads an encrypted base
     std::optional<std::string> signing_key; ///< as SigningKeys::secret
+    bool check = false; ///< check the database for damage in an incremental one, too
+    std::optional<UnixMs> now; ///< instead of the clock's time
+    bool read_all = false;     ///< take no file for unchanged by its size and times
 };
 
 /// What was backed up.
@@ -28,20 +31,13 @@ struct BackupResult
     int64_t files_stored = 0; ///< files that are in this archive, not in its base
 };
 
-/// Backs up the database (a copy as of one moment, made by SQLite itself while others go
-/// on writing), the ledger documents, the configuration and the run files. The file is
-/// written under a temporary name in its directory, synced, read back and compared with
-/// its manifest, and only then given its name: it is there whole or not at all. Throws
-/// Error(TryAgain) while another backup or a restore works on the same state or another
-/// backup writes to the same directory.
+/// Backs up the database as of one moment, while others go on writing, the ledger
+/// documents, the configuration and the run files. The file is written under a temporary
+/// name in its directory, read back and compared with its manifest meanwhile, synced, and
+/// only then given its name: it is there whole or not at all. Throws Error(TryAgain)
+/// while another backup or a restore works on the same state or another backup writes to
+/// the same directory.
 BackupResult create_backup(const StatePaths &paths, const BackupOptions &options,
                            const Progress &progress = {});
-
-/// The compression that a file name asks for: .tar.gz and .tgz, .tar.zst and .tzst, each
-/// perhaps with .enc behind it; nothing for other names.
-std::optional<Compression> compression_of_name(std::string_view name);
-
-/// "autopack-backup-20261124-104252.tar.zst" for `now` in local time.
-std::string dated_backup_name(UnixMs now, Compression compression, bool encrypted);
 
 } // namespace ap

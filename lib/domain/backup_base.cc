@@ -41,7 +41,8 @@ const BackupEntry *BackupBase::unchanged(const BackupEntry &entry) const
     const int64_t made_ns = reader_.manifest().created_at * 1'000'000;
     const bool same =
         before != nullptr && !before->directory && before->length == entry.size &&
-        before->mtime_ns == entry.mtime_ns && entry.mtime_ns < made_ns - uncertain_ns;
+        before->mtime_ns == entry.mtime_ns && before->ctime_ns == entry.ctime_ns &&
+        entry.ctime_ns != 0 && entry.ctime_ns < made_ns - uncertain_ns;
     return same ? before : nullptr;
 }
 

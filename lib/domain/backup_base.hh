@@ -22,9 +22,10 @@ public:
     /// Its entry of that path, or nullptr.
     const BackupEntry *find(std::string_view path) const;
 
-    /// Its entry of the same file, if that is unchanged by its size and time; nullptr
-    /// otherwise. A file that was written within two seconds before the base was made may
-    /// have changed later in the same tick, and is never taken for unchanged.
+    /// Its entry of the same file, if that is unchanged: same path, size, time of
+    /// modification, and time of change, which programs cannot set; nullptr otherwise. A
+    /// file that changed within two seconds before the base was made may have changed
+    /// later in the same tick of its clock, and is never taken for unchanged.
     const BackupEntry *unchanged(const BackupEntry &entry) const;
 
     const std::string &pieces() const noexcept { return pieces_; }

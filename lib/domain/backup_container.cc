@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <fcntl.h>
 #include <unistd.h>
 
 namespace ap {
@@ -118,18 +119,35 @@ BackupOutput::BackupOutput(int fd, uint64_t head_size,
     : fd_(fd)
     , head_size_(head_size)
 {
-    if (!passphrase) {
-        seek(fd_, head_size_);
-        return;
+    uint64_t begin = head_size_;
+    if (passphrase) {
+        const KeyDerivation derivation = KeyDerivation::make();
+        label_ = label_line(label, derivation, head_size_);
+        key_.emplace(*passphrase, derivation);
+        write_all(fd_, label_, "the backup");
+        begin = label_.size() + sealed_size(head_size_);
     }
-    const KeyDerivation derivation = KeyDerivation::make();
-    label_ = label_line(label, derivation, head_size_);
-    key_.emplace(*passphrase, derivation);
-    write_all(fd_, label_, "the backup");
-    seek(fd_, label_.size() + sealed_size(head_size_));
-    body_ = std::make_unique<SealWriter>(
-        [this](std::string_view data) { write_all(fd_, data, "the backup"); }, *key_,
-        label_ + std::string(body_context));
+    seek(fd_, begin);
+    begin_ = end_ = flushed_ = static_cast<int64_t>(begin);
+    if (key_) {
+        body_ = std::make_unique<SealWriter>(
+            [this](std::string_view data) { write_file(data); }, *key_,
+            label_ + std::string(body_context));
+    }
+}
+
+void BackupOutput::write_file(std::string_view data)
+{
+    constexpr int64_t flush_size = int64_t{8} << 20;
+    write_all(fd_, data, "the backup");
+    end_ += static_cast<int64_t>(data.size());
+    if (end_ - flushed_ >= flush_size) {
+        // The disk works meanwhile, and the sync at the end is short. Only a hint: it is
+        // the sync that counts, and says what is wrong.
+        static_cast<void>(
+            sync_file_range(fd_, flushed_, end_ - flushed_, SYNC_FILE_RANGE_WRITE));
+        flushed_ = end_;
+    }
 }
 
 void BackupOutput::write(std::string_view data)
@@ -137,7 +155,14 @@ void BackupOutput::write(std::string_view data)
     if (body_) {
         body_->write(data);
     } else {
-        write_all(fd_, data, "the backup");
+        write_file(data);
+    }
+}
+
+void BackupOutput::finish_body()
+{
+    if (body_) {
+        body_->finish();
     }
 }
 
@@ -146,18 +171,26 @@ void BackupOutput::finish(std::string_view head)
     if (head.size() != head_size_) {
         throw Error(ExitStatus::Bug, "the head of the backup has another size");
     }
+    seek(fd_, label_.size());
     if (!key_) {
-        seek(fd_, 0);
         write_all(fd_, head, "the backup");
         return;
     }
-    body_->finish();
-    seek(fd_, label_.size());
     SealWriter writer(
         [this](std::string_view data) { write_all(fd_, data, "the backup"); }, *key_,
         label_ + std::string(head_context));
     writer.write(head);
     writer.finish();
+}
+
+ByteSource BackupOutput::body_reader(ByteSource raw, std::string name) const
+{
+    if (!key_) {
+        return raw;
+    }
+    const auto reader = std::make_shared<SealReader>(
+        std::move(raw), *key_, label_ + std::string(body_context), std::move(name));
+    return [reader] { return reader->read(); };
 }
 
 BackupInput::BackupInput(int fd, std::string name,

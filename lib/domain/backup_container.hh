@@ -35,12 +35,28 @@ public:
     /// Appends to the body.
     void write(std::string_view data);
 
-    /// Ends the body and writes the head, exactly as long as was said.
+    /// Ends the body.
+    void finish_body();
+
+    /// Writes the head, exactly as long as was said, behind finish_body().
     void finish(std::string_view head);
 
+    /// Where in the file the body begins, and where it ends by now.
+    int64_t body_begin() const noexcept { return begin_; }
+    int64_t body_end() const noexcept { return end_; }
+
+    /// What was written to the body, of the bytes that are in the file; for one other
+    /// thread, as long as this lives. `raw` has all bytes of the body, in order.
+    ByteSource body_reader(ByteSource raw, std::string name) const;
+
 private:
+    void write_file(std::string_view data);
+
     int fd_;
     uint64_t head_size_;
+    int64_t begin_ = 0;
+    int64_t end_ = 0;
+    int64_t flushed_ = 0; // the disk was told to begin with what is before this
     std::optional<SealKey> key_;
     std::string label_; // the file's first line, if it is encrypted
     std::unique_ptr<SealWriter> body_;

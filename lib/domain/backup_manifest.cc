@@ -58,6 +58,9 @@ Json line_of(const BackupEntry &entry)
         }
     }
     line.set("mode", static_cast<int64_t>(entry.mode)).set("mtime_ns", entry.mtime_ns);
+    if (entry.ctime_ns != 0) {
+        line.set("ctime_ns", entry.ctime_ns);
+    }
     if (entry.from != 0) {
         line.set("from", entry.from);
     }
@@ -214,6 +217,10 @@ BackupEntry read_entry(const Reader &reader, const Json &line, size_t chain)
     }
     entry.mode = static_cast<mode_t>(reader.number(line, "mode", 0, 0777));
     entry.mtime_ns = reader.number(line, "mtime_ns", std::numeric_limits<int64_t>::min());
+    if (line.get("ctime_ns")) {
+        entry.ctime_ns =
+            reader.number(line, "ctime_ns", std::numeric_limits<int64_t>::min());
+    }
     if (line.get("from")) {
         entry.from =
             static_cast<int>(reader.number(line, "from", 1, static_cast<int64_t>(chain)));

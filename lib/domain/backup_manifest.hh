@@ -35,8 +35,11 @@ struct BackupEntry
     int64_t length = 0;   ///< bytes of the file: fewer than `size` if it shrank meanwhile
     mode_t mode = 0600;   ///< permissions
     int64_t mtime_ns = 0; ///< nanoseconds since 1970
-    Sha256 hash{};        ///< of the `size` bytes
-    int from = 0;         ///< 0: in this archive; n: in the n-th of the chain
+    int64_t ctime_ns = 0; ///< when the file itself last changed; 0: not known
+    /// Of the `size` bytes; of the pieces' list for a database that is put together from
+    /// several archives.
+    Sha256 hash{};
+    int from = 0; ///< 0: in this archive; n: in the n-th of the chain
 };
 
 /// An earlier backup that an incremental one needs.

@@ -94,38 +94,6 @@ void read_data(ArchiveReader &archive, const BackupEntry &entry,
     }
 }
 
-// What the archive itself says of the entry at which it stands.
-BackupEntry plain_entry(ArchiveReader &archive, const ArchiveEntry &found,
-                        const std::string &path, const std::string &name)
-{
-    std::string what;
-    if (found.kind == ArchiveEntry::Kind::Other) {
-        what = "is neither a file nor a directory";
-    }
-    if (!what.empty() || !backup_path_is_allowed(path, &what)) {
-        refuse(name, "'" + printable(found.path) + "' " + what);
-    }
-    BackupEntry entry;
-    entry.path = path;
-    entry.directory = found.kind == ArchiveEntry::Kind::Directory;
-    entry.size = found.size;
-    entry.length = found.size;
-    entry.mode = found.mode & 0777;
-    entry.mtime_ns = found.mtime * 1'000'000'000;
-    Sha256Stream hash;
-    int64_t size = 0;
-    for (std::string_view piece = archive.read(); !piece.empty();
-         piece = archive.read()) {
-        hash.add(piece);
-        size += static_cast<int64_t>(piece.size());
-    }
-    if (size != entry.size) {
-        refuse(name, "'" + printable(found.path) + "' is not as long as it says");
-    }
-    entry.hash = hash.finish();
-    return entry;
-}
-
 } // namespace
 
 BackupReader::BackupReader(Fd file, std::string name,
@@ -168,7 +136,7 @@ BackupReader BackupReader::without_manifest(Fd file, std::string name)
             continue;
         }
         reader.manifest_.entries.push_back(
-            plain_entry(archive, *found, path, reader.name_));
+            measure_entry(archive, *found, path, reader.name_));
     }
     refuse_duplicates(reader.manifest_, reader.name_);
     return reader;
@@ -279,6 +247,37 @@ int64_t BackupReader::file_size() const
         throw_errno("cannot look at '" + name_ + "'");
     }
     return status.st_size;
+}
+
+BackupEntry measure_entry(ArchiveReader &archive, const ArchiveEntry &found,
+                          const std::string &path, const std::string &name)
+{
+    std::string what;
+    if (found.kind == ArchiveEntry::Kind::Other) {
+        what = "is neither a file nor a directory";
+    }
+    if (!what.empty() || !backup_path_is_allowed(path, &what)) {
+        refuse(name, "'" + printable(found.path) + "' " + what);
+    }
+    BackupEntry entry;
+    entry.path = path;
+    entry.directory = found.kind == ArchiveEntry::Kind::Directory;
+    entry.size = found.size;
+    entry.length = found.size;
+    entry.mode = found.mode & 0777;
+    entry.mtime_ns = found.mtime * 1'000'000'000;
+    Sha256Stream hash;
+    int64_t size = 0;
+    for (std::string_view piece = archive.read(); !piece.empty();
+         piece = archive.read()) {
+        hash.add(piece);
+        size += static_cast<int64_t>(piece.size());
+    }
+    if (size != entry.size) {
+        refuse(name, "'" + printable(found.path) + "' is not as long as it says");
+    }
+    entry.hash = hash.finish();
+    return entry;
 }
 
 bool has_manifest(int fd, const std::string &name)

@@ -74,6 +74,12 @@ private:
     bool plain_ = false;    // without a manifest
 };
 
+/// What the archive itself says of the entry at which it stands, with the hash of its
+/// data, which is read to the end. Throws Error(BadData), beginning with `name`, for what
+/// no backup may hold; `path` is the entry's, cleaned.
+BackupEntry measure_entry(ArchiveReader &archive, const ArchiveEntry &found,
+                          const std::string &path, const std::string &name);
+
 /// Whether the archive begins with a manifest, as far as that can be told without a
 /// passphrase: an encrypted one does.
 bool has_manifest(int fd, const std::string &name);

@@ -19,6 +19,11 @@ namespace {
 constexpr std::string_view gateway_journal = "gate.journal";
 constexpr size_t largest_configuration = size_t{1} << 20;
 
+int64_t nanoseconds(const timespec &time)
+{
+    return int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
+}
+
 class Scanner
 {
 public:
@@ -96,11 +101,11 @@ private:
         BackupEntry entry;
         entry.path = path;
         entry.directory = S_ISDIR(status.st_mode);
-        entry.size = entry.directory ? 0 : status.st_size;
-        entry.length = entry.size;
         entry.mode = status.st_mode & 0777;
-        entry.mtime_ns =
-            int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec;
+        set_status(entry, status);
+        if (entry.directory) {
+            entry.size = entry.length = entry.ctime_ns = 0;
+        }
         result_.entries.push_back(std::move(entry));
     }
 
@@ -146,6 +151,14 @@ BackupScan scan_files(const StatePaths &paths)
     scanner.take_directory(directory.get(), "config", "config");
     scanner.take(AT_FDCWD, paths.runs, std::string(runs_name));
     return scanner.finish();
+}
+
+void set_status(BackupEntry &entry, const struct stat &status)
+{
+    entry.size = status.st_size;
+    entry.length = status.st_size;
+    entry.mtime_ns = nanoseconds(status.st_mtim);
+    entry.ctime_ns = nanoseconds(status.st_ctim);
 }
 
 std::string place_of(const StatePaths &paths, std::string_view path)

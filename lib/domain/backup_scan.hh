@@ -5,6 +5,7 @@
 
 #include <string>
 #include <string_view>
+#include <sys/stat.h>
 #include <vector>
 
 namespace ap {
@@ -25,6 +26,9 @@ inline constexpr std::string_view ledger_documents[] = {
 /// and names that are no UTF-8 text are left out. FIFOs, sockets and the files of running
 /// processes hold nothing to keep and are not mentioned.
 BackupScan scan_files(const StatePaths &paths);
+
+/// Sets the size and the times of a file's entry.
+void set_status(BackupEntry &entry, const struct stat &status);
 
 /// Where the file `path` of a backup is on this machine.
 std::string place_of(const StatePaths &paths, std::string_view path);

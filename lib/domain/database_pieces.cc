@@ -1,6 +1,7 @@
 #include "domain/database_pieces.hh"
 
 #include "base/error.hh"
+#include "wrap/sodium.hh"
 
 #include <algorithm>
 #include <cerrno>
@@ -12,28 +13,9 @@ namespace ap {
 namespace {
 
 constexpr std::string_view magic = "apkchg1\n";
-constexpr size_t piece_hash_size = 16;
-constexpr size_t block = 64 * piece_size;
-
-// Up to `size` bytes at `offset`; fewer at the end of the file.
-std::string_view read_at(int fd, std::string &buffer, size_t size, int64_t offset,
-                         const std::string &name)
-{
-    buffer.resize(size);
-    size_t have = 0;
-    while (have < size) {
-        const ssize_t count = pread(fd, buffer.data() + have, size - have,
-                                    offset + static_cast<int64_t>(have));
-        if (count < 0 && errno != EINTR) {
-            throw_errno("cannot read '" + name + "'");
-        }
-        if (count == 0) {
-            break;
-        }
-        have += count < 0 ? 0 : static_cast<size_t>(count);
-    }
-    return std::string_view(buffer).substr(0, have);
-}
+constexpr std::string_view pieces_magic = "apkpcs1\n";
+constexpr size_t tags_begin = pieces_magic.size() + tag_key_size;
+constexpr int64_t block = 16 * piece_size;
 
 std::string encode(int64_t number)
 {
@@ -53,99 +35,137 @@ int64_t decode(std::string_view bytes)
     return static_cast<int64_t>(number);
 }
 
-std::string hash_pieces(int fd, const std::string &name)
-{
-    Sha256Stream stream;
-    std::string hashes;
-    std::string buffer;
-    int64_t offset = 0;
-    while (true) {
-        std::string_view data = read_at(fd, buffer, block, offset, name);
-        if (data.empty()) {
-            return hashes;
-        }
-        offset += static_cast<int64_t>(data.size());
-        while (!data.empty()) {
-            const size_t part = std::min<size_t>(data.size(), piece_size);
-            stream.add(data.substr(0, part));
-            const Sha256 hash = stream.finish();
-            hashes.append(hash.begin(), hash.begin() + piece_hash_size);
-            data.remove_prefix(part);
-        }
-    }
-}
-
 int64_t bytes_of_piece(int64_t number, int64_t size)
 {
     return std::min(piece_size, size - number * piece_size);
 }
 
+int64_t count_of_pieces(int64_t size)
+{
+    return (size + piece_size - 1) / piece_size;
+}
+
+// Fills `data`, which must be there.
+void read_whole(const ReadAt &read, std::string &data, int64_t offset)
+{
+    if (read(data.data(), data.size(), offset) != data.size()) {
+        throw Error(ExitStatus::InputOutput, "a file became shorter while it was read");
+    }
+}
+
+// Adds the tags of the bytes from `offset` to `end`.
+void add_range(Pieces &pieces, const ReadAt &read, int64_t offset, int64_t end)
+{
+    std::string buffer;
+    while (offset < end) {
+        buffer.resize(static_cast<size_t>(std::min(block, end - offset)));
+        read_whole(read, buffer, offset);
+        add_pieces(pieces, buffer);
+        offset += static_cast<int64_t>(buffer.size());
+    }
+}
+
 } // namespace
 
-DatabasePieces read_pieces(int fd, const std::string &name)
+size_t read_at(int fd, char *data, size_t size, int64_t offset, const std::string &name)
 {
-    DatabasePieces pieces;
+    size_t have = 0;
+    while (have < size) {
+        const ssize_t count =
+            pread(fd, data + have, size - have, offset + static_cast<int64_t>(have));
+        if (count < 0 && errno != EINTR) {
+            throw_errno("cannot read '" + name + "'");
+        }
+        if (count == 0) {
+            break;
+        }
+        have += count < 0 ? 0 : static_cast<size_t>(count);
+    }
+    return have;
+}
+
+Pieces start_pieces(std::string_view base)
+{
+    if (base.empty()) {
+        return std::string(pieces_magic) + random_bytes(tag_key_size);
+    }
+    if (!base.starts_with(pieces_magic) || base.size() < tags_begin) {
+        throw Error(ExitStatus::BadData,
+                    "the base has no list of its database's pieces that this program "
+                    "knows: make a full backup");
+    }
+    return Pieces(base.substr(0, tags_begin));
+}
+
+void add_pieces(Pieces &pieces, std::string_view data)
+{
+    const std::string key = pieces.substr(pieces_magic.size(), tag_key_size);
+    while (!data.empty()) {
+        const std::string_view piece = data.substr(0, piece_size);
+        pieces += tag_of(piece, key);
+        data.remove_prefix(piece.size());
+    }
+}
+
+Pieces read_pieces(const ReadAt &read, int64_t size, std::string_view base)
+{
+    Pieces pieces = start_pieces(base);
+    Pieces rest = pieces;
+    const int64_t middle = count_of_pieces(size) / 2 * piece_size;
     std::exception_ptr error;
     {
-        // The same bytes are hashed twice, at the same time.
         const std::jthread other([&] {
             try {
-                pieces.hashes = hash_pieces(fd, name);
+                add_range(rest, read, middle, size);
             } catch (...) {
                 error = std::current_exception();
             }
         });
-        Sha256Stream stream;
-        std::string buffer;
-        std::string_view data;
-        while (!(data = read_at(fd, buffer, block, pieces.size, name)).empty()) {
-            stream.add(data);
-            pieces.size += static_cast<int64_t>(data.size());
-        }
-        pieces.hash = stream.finish();
+        add_range(pieces, read, 0, middle);
     }
     if (error) {
         std::rethrow_exception(error);
     }
-    return pieces;
+    return pieces.append(rest, tags_begin);
 }
 
-std::vector<int64_t> changed_pieces(const DatabasePieces &now, std::string_view before)
+int64_t pieces_length(int64_t size)
+{
+    return static_cast<int64_t>(tags_begin) +
+           count_of_pieces(size) * static_cast<int64_t>(tag_size);
+}
+
+std::vector<int64_t> changed_pieces(std::string_view now, std::string_view before)
 {
     std::vector<int64_t> changed;
-    const std::string_view hashes = now.hashes;
-    for (size_t at = 0; at < hashes.size(); at += piece_hash_size) {
-        if (at + piece_hash_size > before.size() ||
-            hashes.substr(at, piece_hash_size) != before.substr(at, piece_hash_size)) {
-            changed.push_back(static_cast<int64_t>(at / piece_hash_size));
+    for (size_t at = tags_begin; at < now.size(); at += tag_size) {
+        if (at + tag_size > before.size() ||
+            now.substr(at, tag_size) != before.substr(at, tag_size)) {
+            changed.push_back(static_cast<int64_t>((at - tags_begin) / tag_size));
         }
     }
     return changed;
 }
 
-int64_t changes_size(const DatabasePieces &now, const std::vector<int64_t> &changed)
+int64_t changes_size(int64_t size, const std::vector<int64_t> &changed)
 {
-    int64_t size = static_cast<int64_t>(magic.size()) + 8;
+    int64_t sum = static_cast<int64_t>(magic.size()) + 8;
     for (const int64_t number : changed) {
-        size += 8 + bytes_of_piece(number, now.size);
+        sum += 8 + bytes_of_piece(number, size);
     }
-    return size;
+    return sum;
 }
 
-void write_changes(int fd, const DatabasePieces &now, const std::vector<int64_t> &changed,
-                   const ByteSink &sink, const std::string &name)
+void write_changes(const ReadAt &read, int64_t size, const std::vector<int64_t> &changed,
+                   const ByteSink &sink)
 {
-    sink(std::string(magic) + encode(now.size));
-    std::string buffer;
+    sink(std::string(magic) + encode(size));
+    std::string piece;
     for (const int64_t number : changed) {
-        const auto size = static_cast<size_t>(bytes_of_piece(number, now.size));
-        const std::string_view data =
-            read_at(fd, buffer, size, number * piece_size, name);
-        if (data.size() != size) {
-            throw Error(ExitStatus::InputOutput, "'" + name + "' became shorter");
-        }
+        piece.resize(static_cast<size_t>(bytes_of_piece(number, size)));
+        read_whole(read, piece, number * piece_size);
         sink(encode(number));
-        sink(data);
+        sink(piece);
     }
 }
 
@@ -188,7 +208,7 @@ bool ChangesReader::take_piece()
         return false;
     }
     const int64_t number = decode(buffer_);
-    if (number < 0 || number >= (size_ + piece_size - 1) / piece_size) {
+    if (number < 0 || number >= count_of_pieces(size_)) {
         throw Error(ExitStatus::BadData, name_ + ": a piece lies beyond the database");
     }
     const auto length = static_cast<size_t>(bytes_of_piece(number, size_));

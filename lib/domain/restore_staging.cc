@@ -126,8 +126,18 @@ void StagedFiles::check_database() const
     if (database_.empty() || database_depth_ == 0) {
         return;
     }
+    const BackupEntry &expected = *wanted_.at(database_name);
     const Fd file = open_file(database_, O_RDONLY);
-    if (read_pieces(file.get(), database_).hash != wanted_.at(database_name)->hash) {
+    const Pieces remembered = source_.readers().front().read_entry(pieces_name);
+    const ReadAt read = [&](char *data, size_t size, int64_t offset) {
+        return read_at(file.get(), data, size, offset, database_);
+    };
+    struct stat status = {};
+    if (fstat(file.get(), &status) != 0) {
+        throw_errno("cannot look at '" + database_ + "'");
+    }
+    if (status.st_size != expected.size ||
+        read_pieces(read, expected.size, remembered) != remembered) {
         throw Error(ExitStatus::BadData,
                     source_.readers().front().name() +
                         ": its bases do not make up the database it was made of");

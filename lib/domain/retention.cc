@@ -2,6 +2,7 @@
 
 #include "base/error.hh"
 #include "domain/backup.hh"
+#include "domain/backup_name.hh"
 #include "domain/restore_source.hh"
 #include "sys/directory.hh"
 #include "sys/file_lock.hh"

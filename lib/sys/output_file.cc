@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 namespace ap {
@@ -72,6 +73,15 @@ OutputFile::~OutputFile()
 std::string OutputFile::path() const
 {
     return temporary_.empty() ? "/proc/self/fd/" + std::to_string(fd_.get()) : temporary_;
+}
+
+int64_t OutputFile::size() const
+{
+    struct stat status = {};
+    if (fstat(fd_.get(), &status) != 0) {
+        throw_errno("cannot look at '" + path() + "'");
+    }
+    return status.st_size;
 }
 
 void OutputFile::sync()

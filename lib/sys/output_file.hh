@@ -2,6 +2,7 @@
 
 #include "sys/fd.hh"
 
+#include <cstdint>
 #include <string>
 
 namespace ap {
@@ -24,6 +25,9 @@ public:
 
     /// Where it can be opened meanwhile.
     std::string path() const;
+
+    /// Bytes in it.
+    int64_t size() const;
 
     void sync();
 

@@ -164,3 +164,30 @@ manifest() {
         ap-restore -i backup.tar.zst --verify-only
     done
 }
+
+@test "--incremental reads no file that is unchanged, --reread all of them" {
+    ap-backup -o full.tar.zst
+    sleep 2.1 # files younger than that when the base was made are always read
+    ap-backup -o base.tar.zst
+    ap-backup -i base.tar.zst -o next.tar.zst
+    ap-backup -r -i base.tar.zst -o all.tar.zst
+    run tar -tf next.tar.zst
+    [[ "$output" != *executor.log* ]]
+    run tar -tf all.tar.zst
+    [[ "$output" == *executor.log* ]]
+}
+
+@test "--check finds the damage that an incremental backup does not look for" {
+    sqlite3 autopack.db "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n
+        WHERE i < 500) INSERT INTO events (created_at, kind, detail)
+        SELECT i, 'test', printf('{\"x\":\"%0400d\"}', i) FROM n"
+    ap-backup -o full.tar.zst
+    page=$(sqlite3 autopack.db "PRAGMA wal_checkpoint(TRUNCATE); SELECT max(pageno) FROM dbstat
+        WHERE name = 'events' AND pagetype = 'leaf'" | tail -1)
+    dd if=/dev/zero of=autopack.db bs=4096 seek=$((page - 1)) count=1 conv=notrunc status=none
+    ap-backup -i full.tar.zst -o unchecked.tar.zst
+    run --separate-stderr ap-backup -c -i full.tar.zst -o next.tar.zst
+    [ "$status" -eq 65 ]
+    [[ "$stderr" == *"is damaged"* ]]
+    [ ! -e next.tar.zst ]
+}

@@ -5,8 +5,10 @@
 
 #include "base/error.hh"
 #include "sys/fd.hh"
+#include "wrap/sodium.hh"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 
 using namespace ap;
 
@@ -19,16 +21,29 @@ Fd file_of(const check::TemporaryDirectory &directory, std::string_view name,
     return open_file(directory.file(name), O_RDWR);
 }
 
+ReadAt reader_of(const Fd &file)
+{
+    return [fd = file.get()](char *data, size_t size, int64_t offset) {
+        return read_at(fd, data, size, offset, "a file");
+    };
+}
+
+int64_t size_of(const Fd &file)
+{
+    struct stat status = {};
+    CHECK_EQUAL(fstat(file.get(), &status), 0);
+    return status.st_size;
+}
+
 std::string changes_between(const Fd &before, const Fd &now)
 {
-    const DatabasePieces pieces = read_pieces(now.get(), "now");
-    const std::vector<int64_t> changed =
-        changed_pieces(pieces, read_pieces(before.get(), "before").hashes);
+    const Pieces old = read_pieces(reader_of(before), size_of(before), {});
+    const Pieces pieces = read_pieces(reader_of(now), size_of(now), old);
+    const std::vector<int64_t> changed = changed_pieces(pieces, old);
     std::string bytes;
-    write_changes(
-        now.get(), pieces, changed, [&](std::string_view data) { bytes.append(data); },
-        "now");
-    CHECK_EQUAL(static_cast<int64_t>(bytes.size()), changes_size(pieces, changed));
+    write_changes(reader_of(now), size_of(now), changed,
+                  [&](std::string_view data) { bytes.append(data); });
+    CHECK_EQUAL(static_cast<int64_t>(bytes.size()), changes_size(size_of(now), changed));
     return bytes;
 }
 
@@ -57,17 +72,39 @@ std::string text(size_t size)
     return content;
 }
 
-void hashes_the_whole_and_its_pieces()
+void tags_every_piece()
 {
     const check::TemporaryDirectory directory;
     const std::string content = text(3 * piece_size + 100);
     const Fd file = file_of(directory, "a", content);
-    const DatabasePieces pieces = read_pieces(file.get(), "a");
-    CHECK_EQUAL(pieces.size, 3 * piece_size + 100);
-    CHECK(pieces.hash == sha256(content));
-    CHECK_EQUAL(pieces.hashes.size(), 4U * 16);
-    const Sha256 last = sha256(content.substr(3 * piece_size));
-    CHECK(pieces.hashes.substr(48) == std::string(last.begin(), last.begin() + 16));
+    const Pieces pieces = read_pieces(reader_of(file), size_of(file), {});
+    CHECK_EQUAL(static_cast<int64_t>(pieces.size()), pieces_length(size_of(file)));
+    const std::string key = pieces.substr(8, 32);
+    CHECK(pieces.substr(40, 16) == tag_of(content.substr(0, piece_size), key));
+    CHECK(pieces.substr(88) == tag_of(content.substr(3 * piece_size), key));
+}
+
+void tags_the_same_in_one_go_and_in_two_threads()
+{
+    const check::TemporaryDirectory directory;
+    const std::string content = text(37 * piece_size + 1);
+    const Fd file = file_of(directory, "a", content);
+    const Pieces pieces = read_pieces(reader_of(file), size_of(file), {});
+    Pieces other = start_pieces(pieces);
+    add_pieces(other, content);
+    CHECK(other == pieces);
+}
+
+void uses_another_key_for_each_chain()
+{
+    CHECK(start_pieces({}) != start_pieces({}));
+}
+
+void refuses_a_base_of_another_kind()
+{
+    CHECK_THROWS(start_pieces(std::string(64, 'x')), Error, [](const Error &error) {
+        CHECK_EQUAL(error.status(), ExitStatus::BadData);
+    });
 }
 
 void brings_a_file_up_to_date_with_what_changed()
@@ -124,7 +161,10 @@ void refuses_what_are_no_changes()
 int main()
 {
     const CMUnitTest tests[] = {
-        TEST(hashes_the_whole_and_its_pieces),
+        TEST(tags_every_piece),
+        TEST(tags_the_same_in_one_go_and_in_two_threads),
+        TEST(uses_another_key_for_each_chain),
+        TEST(refuses_a_base_of_another_kind),
         TEST(brings_a_file_up_to_date_with_what_changed),
         TEST(brings_it_to_another_size),
         TEST(refuses_what_are_no_changes),

@@ -1,0 +1,55 @@
+#pragma once
+
+#include "domain/backup_container.hh"
+#include "domain/backup_manifest.hh"
+
+#include <condition_variable>
+#include <cstdint>
+#include <exception>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace ap {
+
+/// Reads the body of a backup back from its file while it is still being written, in a
+/// thread: decrypts and decompresses it, and hashes each entry that it finds.
+class BackupVerifier
+{
+public:
+    /// `fd` is the file that `output` writes; `name` is for messages. Both outlive this.
+    BackupVerifier(int fd, const BackupOutput &output, std::string name);
+
+    /// Gives up if finish() was not called.
+    ~BackupVerifier();
+    BackupVerifier(const BackupVerifier &) = delete;
+    BackupVerifier &operator=(const BackupVerifier &) = delete;
+
+    /// Tells that the body goes up to `end` in the file by now.
+    void written(int64_t end);
+
+    /// Tells that this is all of it, waits, and throws Error(BadData) unless the body has
+    /// exactly those entries of `manifest` that are in this archive, but for the pieces,
+    /// which are in the head, in that order, with those sizes and hashes.
+    void finish(const BackupManifest &manifest);
+
+private:
+    void read_back(const BackupOutput &output);
+    std::string_view next_bytes();
+
+    int fd_;
+    std::string name_;
+    std::string buffer_;
+    std::vector<Sha256> found_; // of each entry, of all that is to be right
+    std::exception_ptr error_;
+    std::mutex mutex_; // of the four below
+    std::condition_variable change_;
+    int64_t position_;
+    int64_t end_;
+    bool whole_ = false;
+    bool given_up_ = false;
+    std::jthread thread_;
+};
+
+} // namespace ap
