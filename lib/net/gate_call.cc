@@ -160,7 +160,9 @@ LedgerCall GateCall::ledger_call() const
     call.run_id = owner_->run_id;
     call.phase_id = owner_->phase_id;
     call.attempt = owner_->attempt;
-    call.attempt_id = owner_->attempt_id;
+    if (counted_ || !can_count_input(route_.dialect)) {
+        call.attempt_id = owner_->attempt_id; // a refusal is the last word
+    }
     call.provider = provider_->name;
     call.model = estimate_.model;
     call.facts = facts;
@@ -213,6 +215,9 @@ void GateCall::take_admission(const Admission &admission)
         return;
     }
     reservation_ = 0;
+    if (count_input(admission)) {
+        return;
+    }
     using std::chrono::milliseconds;
     switch (admission.refusal) {
     case Refusal::None:

@@ -8,6 +8,7 @@
 #include "domain/usage_meter.hh"
 #include "domain/usage_strip.hh"
 #include "net/gate_config.hh"
+#include "net/input_count.hh"
 #include "net/provider_error.hh"
 #include "sys/timers.hh"
 #include "wrap/http_exchange.hh"
@@ -85,7 +86,7 @@ private:
     void pass(std::string_view piece);
     void attempt_failed(const Verdict &verdict);
     bool try_again(const Verdict &verdict);
-    // gate_call_route.cc: to other providers and models
+    // gate_call_route.cc: to other providers and models; what the input comes to
     struct Ask
     {
         CallEstimate estimate;
@@ -96,6 +97,7 @@ private:
     std::optional<Ask> ask_on(const GateFallback &next) const;
     bool take_route(const GateFallback &next);
     void withdraw();
+    bool count_input(const Admission &admission);
     // gate_call_end.cc: the books, the breaker, the record, and the end
     void report(bool failed, const std::string &reason,
                 std::optional<std::chrono::milliseconds> retry_after = std::nullopt);
@@ -134,6 +136,9 @@ private:
     bool queued_ = false;    // in the provider's queue, waiting or under way
     int64_t tries_ = 0;
     Timers::Id timer_ = 0;
+
+    std::unique_ptr<InputCount> count_; // asked before it is refused
+    bool counted_ = false;
 
     CallId reservation_ = 0;
     bool waits_for_budget_ = false;

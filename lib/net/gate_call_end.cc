@@ -177,6 +177,7 @@ void GateCall::finish()
         return;
     }
     gateway_.timers_.cancel(timer_);
+    count_.reset();
     leave_queue();
     if (std::exchange(permitted_, false)) {
         gateway_.disk_.cancel_probe(breaker_, probe_);

@@ -2,6 +2,7 @@
 #include "net/gate_forward.hh"
 #include "net/gateway.hh"
 
+#include <algorithm>
 #include <utility>
 
 namespace ap {
@@ -65,6 +66,7 @@ bool GateCall::take_route(const GateFallback &next)
     } else if (reservation_ != 0) {
         gateway_.ledger_.reroute(reservation_, provider->name);
     }
+    counted_ = counted_ && same_model;
     provider_ = provider;
     estimate_ = std::move(ask->estimate);
     other_body_ = std::move(ask->body);
@@ -80,6 +82,39 @@ void GateCall::withdraw()
         gateway_.ledger_.cancel(reservation);
     }
     output_ = 0;
+}
+
+// Before a call is refused only because its input might come to a token a byte, its
+// provider is asked what it does come to. Whether it tells that or not, the call is then
+// admitted or refused for good.
+bool GateCall::count_input(const Admission &admission)
+{
+    const bool for_budget = admission.refusal == Refusal::PhaseBudget ||
+                            admission.refusal == Refusal::RunBudget ||
+                            admission.refusal == Refusal::DayBudget;
+    if (!for_budget || counted_ || !can_count_input(route_.dialect)) {
+        return false;
+    }
+    counted_ = true;
+    auto question = count_request_body(body());
+    if (!question) {
+        admit();
+        return true;
+    }
+    std::string bearer;
+    const auto fields = forwarded_fields(exchange_->fields(), *provider_, bearer);
+    const auto take = [this](std::optional<int64_t> counted) {
+        const auto self = shared_from_this();
+        count_.reset();
+        if (counted) {
+            estimate_.input_bound =
+                std::min(estimate_.input_bound, input_from_count(*counted));
+        }
+        admit();
+    };
+    count_ = std::make_unique<InputCount>(gateway_.client_, *provider_, fields,
+                                          std::move(*question), take);
+    return true;
 }
 
 } // namespace ap

@@ -57,6 +57,7 @@ call() {
         [ "$(call cheap)" = 200 ]
     done
     wait_until recorded 3
+    wait_until served_are 6
     [ "$(jq -r .key served | tr '\n' ' ')" = \
         'sk-real sk-second sk-real sk-second sk-real sk-second ' ]
     [ "$(query 'SELECT DISTINCT provider, model, estimated FROM llm_usage_events')" = \
@@ -70,6 +71,7 @@ call() {
     two_providers "http://127.0.0.1:$(dead_port)" '["second"]'
     start_gate
     [ "$(call cheap)" = 200 ]
+    wait_until served_are 1
     [ "$(jq -r .key served)" = sk-second ]
     wait_until recorded 1
     wait_until failed_once
@@ -81,9 +83,11 @@ call() {
     start_gate
     ap-breaker open gate.first.cheap
     [ "$(call cheap)" = 200 ]
+    wait_until served_are 1
     [ "$(jq -r .key served)" = sk-second ]
     # The breaker is the provider's and the model's.
     [ "$(call dear)" = 200 ]
+    wait_until served_are 2
     [ "$(tail -1 served | jq -r .key)" = sk-real ]
 }
 
@@ -112,7 +116,9 @@ call() {
     scenarios '[{"status": 529}]'
     [ "$(call cheap -D head)" = 400 ]
     grep -qi '^autopack-refusal: budget' head
-    [ "$(jq -r .key served | sort -u)" = sk-real ]
+    wait_until served_are 3
+    # The second provider was only asked to count.
+    [ "$(jq -r 'select(.key == "sk-second").dialect' served)" = anthropic-count ]
     stop_gate
     recorded 1
     [ "$(query "SELECT cost_reserved_microusd FROM budgets WHERE phase_id = ''")" -eq 0 ]
@@ -128,6 +134,7 @@ call() {
     curl -sf "$url/v1beta/models/gemini-2.5-pro:generateContent" \
         -H "x-goog-api-key: $key" -d '{"contents": [{"parts": [{"text": "hi"}]}]}' |
         grep -q usageMetadata
+    wait_until served_are 2
     [ "$(tail -1 served | jq -r .path)" = /v1beta/models/gemini-2.0-flash:generateContent ]
     wait_until recorded 1
 }
@@ -137,7 +144,7 @@ call() {
     start_gate
     scenarios '[{"status": 503}, {"status": 500}, {"status": 529}]'
     [ "$(call cheap)" = 529 ]
-    [ "$(wc -l < served)" -eq 3 ]
+    wait_until served_are 3
     stop_gate
     [ "$(query 'SELECT count(*) FROM llm_usage_events')" -eq 0 ]
     [ "$(query 'SELECT sum(tokens_reserved) FROM budgets')" -eq 0 ]

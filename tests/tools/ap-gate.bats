@@ -102,6 +102,38 @@ teardown() {
     ap-db check
 }
 
+@test "a call is refused by its bound where its input cannot be counted" {
+    start_gate 1200
+    text=$(head -c 3200 /dev/zero | tr '\0' x)
+    long="{\"messages\": [{\"role\": \"user\", \"content\": \"$text\"}]}"
+    scenarios '[{"status": 404}]'
+    [ "$(messages "$long" -o answer -w '%{http_code}')" = 400 ]
+    wait_until served_are 1
+    [ "$(jq -r .dialect served)" = anthropic-count ]
+    [ "$(query 'SELECT count(*) FROM llm_usage_events')" -eq 0 ]
+}
+
+@test "a call that fits but for its bound is counted, and charged as it was used" {
+    start_gate 1200
+    text=$(head -c 3200 /dev/zero | tr '\0' x)
+    long="{\"messages\": [{\"role\": \"user\", \"content\": \"$text\"}]}"
+    [ "$(messages "$long" -o answer -w '%{http_code}')" = 200 ]
+    wait_until served_are 2
+    [ "$(jq -r '.dialect + " " + .key' served | tr '\n' ' ')" = \
+        'anthropic-count sk-real anthropic-messages sk-real ' ]
+    jq -c 'select(.dialect == "anthropic-messages")' served > calls
+    mv calls served
+    same_as_served
+    [ "$(query 'SELECT count(*) FROM budget_refusals')" -eq 0 ]
+    # The second time it does not fit by the count either.
+    [ "$(messages "$long" -D head -o answer -w '%{http_code}')" = 400 ]
+    grep -qi '^autopack-refusal: budget' head
+    status=0
+    wait "$executor" || status=$?
+    [ "$status" -eq 80 ]
+    ap-db check
+}
+
 @test "ap-ctl status shows what passes through the gateway" {
     start_gate
     messages '{}' > body
@@ -135,10 +167,10 @@ teardown() {
     [ "$(messages '{}' -o answer -w '%{http_code}' \
         -H 'x-mock-scenario: {"status": 529}')" = 529 ]
     [ "$(jq -r .error.type answer)" = overloaded_error ]
-    [ "$(wc -l < served)" -eq 2 ]
+    wait_until served_are 2
     [ "$(messages '{}' -o answer -w '%{http_code}' \
         -H 'x-mock-scenario: {"status": 400}')" = 400 ]
-    [ "$(wc -l < served)" -eq 3 ]
+    wait_until served_are 3
     [ "$(query 'SELECT count(*) FROM llm_usage_events')" -eq 0 ]
 }
 

@@ -87,3 +87,8 @@ scenarios() {
     curl -sS --fail-with-body -o /dev/null -d "{\"queue\": $1, \"default\": {}}" \
         "http://127.0.0.1:$(cat port)/mock/scenario"
 }
+
+# Whether the mock has written down $1 requests; it does so after it answered.
+served_are() {
+    [ "$(wc -l < served)" -eq "$1" ]
+}
