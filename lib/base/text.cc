@@ -55,6 +55,19 @@ std::string one_decimal(double value)
     return error == std::errc() ? std::string(digits.data(), end) : std::string();
 }
 
+// The low byte of U+20xx if the three bytes are one of the marks that turn the direction
+// of writing (U+200E, U+200F, U+202A to U+202E, U+2066 to U+2069); 0 otherwise.
+unsigned direction_mark(unsigned first, unsigned second, unsigned third)
+{
+    if (first != 0xe2 || (second != 0x80 && second != 0x81)) {
+        return 0;
+    }
+    const unsigned low = ((second & 1U) << 6U) | (third & 0x3fU);
+    const bool turns = low == 0x0e || low == 0x0f || (low >= 0x2a && low <= 0x2e) ||
+                       (low >= 0x66 && low <= 0x69);
+    return (third & 0xc0U) == 0x80 && turns ? low : 0;
+}
+
 } // namespace
 
 std::string_view trim(std::string_view text)
@@ -205,6 +218,32 @@ std::string printable(std::string_view text, size_t limit)
     }
     if (text.size() > limit) {
         shown += "...";
+    }
+    return shown;
+}
+
+std::string visible_lines(std::string_view text)
+{
+    const auto byte_at = [&](size_t at) {
+        return at < text.size() ? static_cast<unsigned char>(text[at]) : 0U;
+    };
+    std::string shown;
+    for (size_t at = 0; at < text.size(); at++) {
+        const unsigned byte = byte_at(at);
+        const bool is_c1 =
+            byte == 0xc2 && byte_at(at + 1) >= 0x80 && byte_at(at + 1) <= 0x9f;
+        const unsigned mark = direction_mark(byte, byte_at(at + 1), byte_at(at + 2));
+        if (mark != 0) {
+            shown += std::string("\\u20") + hexadecimal[(mark >> 4U) & 0xfU] +
+                     hexadecimal[mark & 0xfU];
+            at += 2;
+        } else if (is_c1 || (byte < 32 && byte != '\n' && byte != '\t') || byte == 127) {
+            at += is_c1 ? 1 : 0;
+            shown += std::string("\\x") + hexadecimal[byte_at(at) >> 4U] +
+                     hexadecimal[byte_at(at) & 0xfU];
+        } else {
+            shown += text[at];
+        }
     }
     return shown;
 }

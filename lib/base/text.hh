@@ -49,6 +49,11 @@ bool is_identifier(std::string_view text);
 /// bytes of it, so that a message stays one line.
 std::string printable(std::string_view text, size_t limit = 200);
 
+/// Text of several lines with what could deceive its reader made visible: control
+/// characters but newline and tab as \xHH, and the marks that turn the direction of
+/// writing as \uHHHH.
+std::string visible_lines(std::string_view text);
+
 /// The candidate nearest to `word` by edit distance (swapped neighbours
 /// count once), or nothing if none is near enough to
 /// be a likely typing error (a third of the longer word's length, at least 1).

@@ -4,6 +4,7 @@
 #include "domain/budget.hh"
 #include "sys/capped_log.hh"
 #include "sys/path.hh"
+#include "wrap/json.hh"
 
 #include <algorithm>
 #include <cstdlib>
@@ -41,6 +42,21 @@ int64_t read_integer(const Setting &setting, int64_t low, int64_t high)
                             std::to_string(high));
     }
     return *value;
+}
+
+// Words, not a shell's text: nothing of a question ever becomes a command.
+void read_approval_command(Config &config, const Setting &setting)
+{
+    const auto words = Json::try_parse(setting.value);
+    bool sound = words && words->is_array() && words->size() > 0;
+    config.approval_command.clear();
+    for (size_t i = 0; sound && i < words->size(); i++) {
+        sound = words->at(i).is_string();
+        config.approval_command.push_back(sound ? words->at(i).as_string() : "");
+    }
+    if (!sound || config.approval_command.front().empty()) {
+        refuse(setting, "a JSON array of a program and its arguments");
+    }
 }
 
 void read_jobs(Config &config, const Setting &setting)
@@ -92,6 +108,7 @@ struct Key
 
 // Sorted; each is explained in autopack.conf(5).
 constexpr Key keys[] = {
+    {"AUTOPACK_APPROVAL_COMMAND", read_approval_command},
     {"AUTOPACK_JOBS", read_jobs},
     {"AUTOPACK_OUTPUT_LIMIT", read_output_limit},
     {"AUTOPACK_PHASE_TOKEN_CAP", read_phase_token_cap},

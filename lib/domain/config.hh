@@ -4,6 +4,8 @@
 #include "domain/token_caps.hh"
 
 #include <cstdint>
+#include <string>
+#include <vector>
 
 namespace ap {
 
@@ -13,8 +15,9 @@ struct Config
     static constexpr int most_jobs = 1024;
 
     TokenCaps token_caps;
-    int64_t output_limit = 16 << 20; ///< bytes kept of each output file and log
-    int jobs = 1;                    ///< phases an executor executes at once
+    int64_t output_limit = 16 << 20;           ///< bytes kept of each output file and log
+    int jobs = 1;                              ///< phases an executor executes at once
+    std::vector<std::string> approval_command; ///< told of questions; empty: none
 };
 
 /// Reads the settings: each from the environment, else from the configuration file, else

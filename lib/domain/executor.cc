@@ -34,6 +34,7 @@ Executor::Executor(State &state, ExecutorOptions options, ExecutorObserver &obse
     , config_(load_config(state.paths()))
     , observer_(observer)
     , clock_(clock)
+    , approvals_(state, clock)
     , breakers_(database_, clock)
     , results_(state)
     , random_(std::random_device{}())

@@ -6,6 +6,7 @@
 #include "domain/control.hh"
 #include "domain/executor_observer.hh"
 #include "domain/lease.hh"
+#include "domain/phase_approvals.hh"
 #include "domain/phase_breakers.hh"
 #include "domain/running_phase.hh"
 #include "domain/state.hh"
@@ -67,6 +68,7 @@ private:
     void finish_phase_of(RunningPhase &phase);
     void report_end(const RunningPhase &phase, const PhaseVerdict &verdict);
     void lease_phases();
+    bool is_approved(const Lease &lease);
     void start_leased();
     std::unique_ptr<PhaseSlot> take_idle_slot();
     void start_waiting_checks();
@@ -111,6 +113,7 @@ private:
     std::vector<std::unique_ptr<RunningPhase>> running_;
     std::vector<std::unique_ptr<PhaseSlot>> idle_slots_;
     std::vector<Lease> leased_;
+    PhaseApprovals approvals_;
     PhaseBreakers breakers_;
     PendingResults results_;
     std::vector<ExecutorEvent> uncommitted_events_;

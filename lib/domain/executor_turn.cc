@@ -86,6 +86,7 @@ void Executor::record_turn()
     const auto ended = take_ended(running_);
     lease_phases();
     transaction.commit();
+    approvals_.notify();
     for (const auto &phase : running_) {
         phase->forget_usage();
     }
@@ -170,6 +171,9 @@ void Executor::lease_phases()
             look_for_phases_ = false;
             return;
         }
+        if (!is_approved(*lease)) {
+            continue;
+        }
         if (const auto wait = breakers_.wait_before(*lease)) {
             return_lease(database_, *lease, clock_.now() + wait->count(),
                          "breaker " + lease->phase.breaker + " is open", clock_);
@@ -179,6 +183,29 @@ void Executor::lease_phases()
         give_gateway(*lease, state_, clock_);
         leased_.push_back(std::move(*lease));
     }
+}
+
+// A lease that is not approved is given back; nobody holds it while people think.
+bool Executor::is_approved(const Lease &lease)
+{
+    using Kind = PhaseApprovals::Answer::Kind;
+    const PhaseApprovals::Answer answer = approvals_.ask(lease);
+    if (answer.kind == Kind::Start) {
+        return true;
+    }
+    return_lease(database_, lease, answer.until, answer.reason, clock_);
+    uncommitted_events_.push_back(
+        {.kind = answer.kind == Kind::Wait ? "note" : "phase.ended",
+         .phase_id = lease.phase.id,
+         .status = answer.kind == Kind::Wait ? "" : "FAILED",
+         .message = answer.reason});
+    if (answer.kind == Kind::Refuse) {
+        end_phase(database_, lease.run_id, lease.phase.id, "FAILED", answer.reason,
+                  clock_);
+        stopping_ = stopping_ || options_.stop_on_first_failure;
+        failed_ = failed_ || options_.stop_on_first_failure || options_.once;
+    }
+    return false;
 }
 
 void Executor::start_leased()

@@ -50,6 +50,14 @@ struct Backoff
     double jitter = 0.5;
 };
 
+/// A person's yes that a phase needs before it starts.
+struct PhaseApproval
+{
+    std::string summary; ///< what is asked, one line; "start phase ID" if none is given
+    std::chrono::milliseconds timeout{std::chrono::hours(24)};
+    bool granted_on_expiry = false; ///< "default": "yes"
+};
+
 /// One phase as a plan gives it, with the defaults filled in.
 struct PhaseSpec
 {
@@ -68,6 +76,7 @@ struct PhaseSpec
     std::optional<std::string> stdin_file; ///< "stdin": {"file": PATH}, relative to cwd
     std::vector<std::string> depends_on;
     std::vector<std::string> outputs; ///< files that must exist afterwards, under cwd
+    std::optional<PhaseApproval> approval;
     std::string breaker;              ///< circuit breaker that guards it; empty for none
     std::optional<int64_t> token_cap; ///< tokens; none: default by type
     std::optional<int64_t> cost_cap_microusd; ///< "cost_cap_usd" in millionths

@@ -29,7 +29,7 @@ constexpr auto members_of_phase =
                                      "cost_cap_usd", "timeout",
                                      "idle_timeout", "grace",
                                      "max_attempts", "max_interruptions",
-                                     "backoff"});
+                                     "backoff",      "approval"});
 
 constexpr auto members_of_backoff =
     std::to_array<std::string_view>({"first", "longest", "factor", "jitter"});
@@ -269,12 +269,6 @@ Json checks_to_json(const std::vector<PlanCommand> &checks)
     return array;
 }
 
-std::string duration_text(milliseconds length)
-{
-    return length.count() % 1000 == 0 ? std::to_string(length.count() / 1000) + "s"
-                                      : std::to_string(length.count()) + "ms";
-}
-
 Json backoff_to_json(const Backoff &backoff)
 {
     return Json::object()
@@ -341,6 +335,7 @@ PhaseSpec read_phase(const Json &value, const std::string &pointer, PlanFaults &
     phase.type = reader.identifier("type").value_or(phase.type);
     phase.breaker = reader.identifier("breaker").value_or("");
     phase.depends_on = reader.strings("depends_on", "the id of a phase", is_identifier);
+    phase.approval = read_phase_approval(reader);
     read_work(reader, phase);
     read_limits(reader, phase);
     return phase;
@@ -374,6 +369,9 @@ Json phase_spec_to_json(const PhaseSpec &phase)
     json.set("outputs", strings_to_json(phase.outputs));
     if (!phase.breaker.empty()) {
         json.set("breaker", phase.breaker);
+    }
+    if (phase.approval) {
+        json.set("approval", phase_approval_to_json(*phase.approval));
     }
     set_limits(json, phase);
     return json;

@@ -92,11 +92,19 @@ std::span<const std::string_view> tier_members();
 std::span<const std::string_view> phase_members();
 std::span<const std::string_view> backoff_members();
 std::span<const std::string_view> stdin_members();
+std::span<const std::string_view> approval_members();
 std::span<const std::string_view> agent_names();
 
 /// Reads one phase; faults are recorded under `pointer`. Its dependencies are not looked
 /// up.
 PhaseSpec read_phase(const Json &value, const std::string &pointer, PlanFaults &faults);
+
+/// Reads the approval that a phase asks for, and writes it as the plan gives it.
+std::optional<PhaseApproval> read_phase_approval(ObjectReader &phase_reader);
+Json phase_approval_to_json(const PhaseApproval &approval);
+
+/// A length of time as a plan gives it, to the millisecond.
+std::string duration_text(std::chrono::milliseconds length);
 
 /// Records what is wrong between the phases of `plan`: ids used twice, dependencies on
 /// unknown phases, on later tiers, and circles. `pointers` names the phases' objects in

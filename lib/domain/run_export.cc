@@ -26,6 +26,7 @@ constexpr ExportedTable exported_tables[] = {
     {"reservations", "budget_reservations", "reservation_id"},
     {"usage", "llm_usage_events", "usage_id"},
     {"controls", "controls", "control_id"},
+    {"approvals", "approvals", "approval_id"},
     {"events", "events", "event_id"},
 };
 

@@ -5,6 +5,7 @@
 #include "domain/migrations/m0003_gateway.hh"
 #include "domain/migrations/m0004_capabilities.hh"
 #include "domain/migrations/m0005_users.hh"
+#include "domain/migrations/m0006_approvals.hh"
 
 namespace ap {
 
@@ -17,6 +18,7 @@ constexpr Migration all_migrations[] = {
     {3, "gateway", migrations_sql::gateway},
     {4, "capabilities", migrations_sql::capabilities},
     {5, "users, tokens, sums of usage", migrations_sql::users},
+    {6, "approvals", migrations_sql::approvals},
 };
 
 } // namespace

@@ -13,6 +13,7 @@
 #include <csignal>
 #include <fcntl.h>
 #include <poll.h>
+#include <pwd.h>
 #include <set>
 #include <sys/random.h>
 #include <sys/syscall.h>
@@ -269,6 +270,15 @@ std::string program_directory()
         throw_errno("cannot tell where this program is");
     }
     return parent_path({path.data(), static_cast<size_t>(length)});
+}
+
+std::string user_name()
+{
+    std::array<char, 4096> buffer{};
+    passwd entry{};
+    passwd *found = nullptr;
+    const int error = getpwuid_r(geteuid(), &entry, buffer.data(), buffer.size(), &found);
+    return error == 0 && found != nullptr ? entry.pw_name : std::to_string(geteuid());
 }
 
 std::string random_token()

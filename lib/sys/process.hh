@@ -51,6 +51,9 @@ bool end_processes(const std::vector<pid_t> &processes, std::chrono::millisecond
 /// The path of this program's executable file's directory (where the sibling tools are).
 std::string program_directory();
 
+/// The name of this process's user; the number if there is no name.
+std::string user_name();
+
 /// 64 lower-case hexadecimal digits of randomness (256 bits, getrandom(2)).
 std::string random_token();
 

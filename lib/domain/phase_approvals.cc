@@ -1,0 +1,73 @@
+#include "domain/phase_approvals.hh"
+
+#include "base/text.hh"
+
+#include <utility>
+
+namespace ap {
+
+namespace {
+
+ApprovalRequest request_of(const Lease &lease)
+{
+    const PhaseApproval &wanted = *lease.phase.approval;
+    ApprovalRequest request;
+    request.run_id = lease.run_id;
+    request.phase_id = lease.phase.id;
+    request.kind = "phase";
+    request.summary = wanted.summary;
+    request.timeout = wanted.timeout;
+    request.granted_on_expiry = wanted.granted_on_expiry;
+    request.guards_phase = true;
+    return request;
+}
+
+PhaseApprovals::Answer waiting(int64_t approval_id, UnixMs until)
+{
+    return {PhaseApprovals::Answer::Kind::Wait, until,
+            "waits for approval " + std::to_string(approval_id)};
+}
+
+std::string refusal(const Approval &approval)
+{
+    const std::string name = "approval " + std::to_string(approval.approval_id);
+    if (approval.state != ApprovalState::Rejected) {
+        return name + (approval.state == ApprovalState::Expired ? " was not given in time"
+                                                                : " was withdrawn");
+    }
+    return name + " was rejected by " + approval.decided_by.value_or("somebody") +
+           (approval.comment ? ": " + *approval.comment : "");
+}
+
+} // namespace
+
+PhaseApprovals::Answer PhaseApprovals::ask(const Lease &lease)
+{
+    if (!lease.phase.approval) {
+        return {};
+    }
+    Sqlite &database = state_.database();
+    const auto standing =
+        approval_in_force(database, lease.run_id, lease.phase.id, clock_);
+    if (!standing) {
+        const ApprovalRequest request = request_of(lease);
+        const int64_t id = request_approval(database, request, clock_);
+        asked_.push_back(id);
+        return waiting(id, clock_.now() + request.timeout.count());
+    }
+    if (standing->pending()) {
+        return waiting(standing->approval_id, standing->expires_at);
+    }
+    const Approval settled = settle_approval(database, standing->approval_id, clock_);
+    return settled.granted() ? Answer{}
+                             : Answer{Answer::Kind::Refuse, 0, refusal(settled)};
+}
+
+void PhaseApprovals::notify()
+{
+    for (const int64_t id : std::exchange(asked_, {})) {
+        notices_.start(state_, id);
+    }
+}
+
+} // namespace ap
