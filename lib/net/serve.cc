@@ -21,6 +21,7 @@ using namespace std::chrono_literals;
 constexpr auto longest_drain = 10s;
 constexpr unsigned most_connections = 1200;
 constexpr auto idle_timeout = 30s;
+constexpr auto request_deadline = 60s; // 16 MiB of a plan over a slow line
 constexpr size_t largest_pem = 1 << 20;
 
 Fd duplicate(const Fd &socket)
@@ -122,6 +123,7 @@ void Serve::start(Listener &listener)
     config.listen = duplicate(listener.socket);
     config.connection_limit = most_connections;
     config.idle_timeout = idle_timeout;
+    config.request_deadline = request_deadline;
     if (listener.policy.over_tls) {
         config.tls_certificate = read_file(options_.tls_certificate, largest_pem);
         config.tls_key = read_file(options_.tls_key, largest_pem);

@@ -13,14 +13,8 @@ namespace ap {
 
 namespace {
 
-struct DestroyResponse
-{
-    void operator()(MHD_Response *response) const noexcept
-    {
-        MHD_destroy_response(response);
-    }
-};
-using Response = std::unique_ptr<MHD_Response, DestroyResponse>;
+constexpr auto destroy = [](MHD_Response *response) { MHD_destroy_response(response); };
+using Response = std::unique_ptr<MHD_Response, decltype(destroy)>;
 
 } // namespace
 
@@ -41,6 +35,9 @@ public:
     {
         if (std::exchange(suspended_, false)) {
             MHD_resume_connection(handle_);
+            if (!exchange->begun()) {
+                server_.arrivals_.expect(id); // the rest of the body
+            }
             server_.due_ = true;
         }
     }
@@ -82,6 +79,7 @@ bool HttpServer::Connection::suspend()
         return false;
     }
     suspended_ = true;
+    server_.arrivals_.arrived(id); // what is wanted now has come
     MHD_suspend_connection(handle_);
     return true;
 }
@@ -136,10 +134,7 @@ MHD_Result HttpServer::Connection::proceed()
     if (exchange->aborted()) {
         return MHD_NO;
     }
-    if (exchange->begun()) {
-        return queue_answer();
-    }
-    return suspend() ? MHD_YES : MHD_NO;
+    return exchange->begun() ? queue_answer() : suspend() ? MHD_YES : MHD_NO;
 }
 
 Response HttpServer::Connection::make_response()
@@ -162,6 +157,7 @@ Response HttpServer::Connection::make_response()
 
 MHD_Result HttpServer::Connection::queue_answer()
 {
+    server_.arrivals_.arrived(id);
     const Response response = make_response();
     exchange->answer_fields().each([&](const char *name, const char *value) {
         // A field that is none (an empty value, a control character) is left out.
@@ -223,7 +219,9 @@ struct HttpServer::Callbacks
         if (code == MHD_CONNECTION_NOTIFY_STARTED) {
             guarded(server, [&] { *context = &server.connected(handle); });
         } else if (*context != nullptr) {
-            server.connections_.erase(static_cast<Connection *>(*context)->id);
+            const uint64_t id = static_cast<Connection *>(*context)->id;
+            server.arrivals_.closed(id);
+            server.connections_.erase(id);
             server.due_ = true;
         }
     }
@@ -266,6 +264,7 @@ struct HttpServer::Callbacks
             connection.exchange->end(code == MHD_REQUEST_TERMINATED_COMPLETED_OK);
         });
         connection.exchange.reset();
+        static_cast<HttpServer *>(self)->arrivals_.expect(connection.id);
         static_cast<HttpServer *>(self)->due_ = true; // it closes what was cut
     }
 };
@@ -287,6 +286,7 @@ void HttpServer::Stop::operator()(MHD_Daemon *daemon) const noexcept
 HttpServer::HttpServer(HttpServerConfig config, Handler handler)
     : config_(std::move(config))
     , handler_(std::move(handler))
+    , arrivals_(config_.request_deadline)
 {
     set_nonblocking(config_.listen.get());
     start();
@@ -347,6 +347,7 @@ HttpServer::Connection &HttpServer::connected(MHD_Connection *handle)
         MHD_get_connection_info(handle, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
     const uint64_t id = ++last_id_;
     sockets_.add(socket, id);
+    arrivals_.opened(id, socket);
     auto &connection = connections_[id];
     connection = std::make_unique<Connection>(*this, id, handle, socket);
     return *connection;
@@ -360,31 +361,29 @@ HttpExchange *HttpServer::requested(Connection &connection, const char *target)
     return connection.exchange.get();
 }
 
-void HttpServer::client_gone(uint64_t id)
-{
-    const auto found = connections_.find(id);
-    if (found != connections_.end()) {
-        found->second->client_closed();
-    }
-}
-
 std::optional<std::chrono::milliseconds> HttpServer::timeout() const
 {
     // A resumed connection makes no descriptor readable, nor does a place that came free.
     MHD_UNSIGNED_LONG_LONG wait = 0;
+    const auto overdue = arrivals_.due_in();
     if (!due_ && MHD_get_timeout(daemon_.get(), &wait) != MHD_YES) {
-        return std::nullopt;
+        return overdue;
     }
-    return std::chrono::milliseconds(std::min<uint64_t>(due_ ? 0 : wait, 3'600'000));
+    const std::chrono::milliseconds due(std::min<uint64_t>(due_ ? 0 : wait, 3'600'000));
+    return overdue ? std::min(due, *overdue) : due;
 }
 
 void HttpServer::run()
 {
     for (const uint64_t id : sockets_.hung_up()) {
-        Callbacks::guarded(*this, [&] { client_gone(id); });
+        arrivals_.half_closed(id);
+        if (const auto found = connections_.find(id); found != connections_.end()) {
+            Callbacks::guarded(*this, [&] { found->second->client_closed(); });
+        }
     }
     due_ = false;
     MHD_run(daemon_.get());
+    due_ = arrivals_.cut() || due_;
     if (failure_) {
         std::rethrow_exception(std::exchange(failure_, nullptr));
     }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "sys/arrival_watch.hh"
 #include "sys/fd.hh"
 #include "sys/hangup_watch.hh"
 #include "wrap/http_exchange.hh"
@@ -33,6 +34,11 @@ struct HttpServerConfig
     /// A connection on which nothing moves is closed after this; 0: never. An exchange
     /// that waits for its answer does not count as idle.
     std::chrono::seconds idle_timeout{120};
+
+    /// A connection that has not sent a whole request this long after the answer before
+    /// is closed, however busy it is; 0: never. Time for which the handler pauses the
+    /// body does not count.
+    std::chrono::milliseconds request_deadline{0};
 
     /// PEM texts; with both the server speaks TLS.
     std::string tls_certificate{};
@@ -84,13 +90,13 @@ private:
     };
 
     void start();
-    void client_gone(uint64_t id);
     Connection &connected(MHD_Connection *handle);
     HttpExchange *requested(Connection &connection, const char *target);
 
     HttpServerConfig config_;
     Handler handler_;
     HangupWatch sockets_;
+    ArrivalWatch arrivals_;
     uint64_t last_id_ = 0;
     std::unordered_map<uint64_t, std::unique_ptr<Connection>> connections_;
     size_t active_ = 0;

@@ -445,6 +445,61 @@ void requests_sent_together_are_answered_in_order()
     CHECK(answers.find("first") < answers.find("second"));
 }
 
+// The end of the stream comes together with the last request, so that there is nothing
+// that would tell it a second time.
+void a_client_that_closes_its_side_is_answered_and_closed()
+{
+    for (const int count : {1, 2, 50}) {
+        int asked = 0;
+        Served served([&](const Exchange &exchange) {
+            asked++;
+            exchange->respond(200, {}, "yes");
+        });
+        Talk client = served.connect();
+        std::string requests;
+        for (int i = 0; i < count; i++) {
+            requests += "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
+        }
+        client.say(requests);
+        CHECK(shutdown(client.fd(), SHUT_WR) == 0);
+        run_until(served.server, [&] { return client.ended(); });
+        CHECK_EQUAL(asked, count);
+        CHECK_EQUAL(served.server.connections(), 0u);
+    }
+}
+
+void a_client_that_closes_its_side_amid_a_request_is_closed()
+{
+    bool called = false;
+    Served served([&](const Exchange &) { called = true; });
+    Talk client = served.connect();
+    client.say("GET / HTTP/1.1\r\nHos");
+    CHECK(shutdown(client.fd(), SHUT_WR) == 0);
+    run_until(served.server, [&] { return client.ended(); });
+    CHECK(!called);
+}
+
+void a_client_that_drips_its_request_is_cut()
+{
+    Exchange waiting;
+    Served served([&](const Exchange &exchange) { waiting = exchange; },
+                  {.request_deadline = 200ms});
+    Talk asking = served.connect();
+    asking.say("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+    for (const std::string_view head :
+         {"GET /", "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 100000\r\n\r\n"}) {
+        Talk dripping = served.connect();
+        dripping.say(head);
+        run_until(served.server, [&] {
+            std::string_view drip = "x";
+            dripping.say_some(drip);
+            return dripping.ended();
+        });
+    }
+    run_until(served.server, [&] { return waiting != nullptr; });
+    CHECK(!asking.ended());
+}
+
 void a_header_beyond_the_limit_is_refused()
 {
     bool called = false;
@@ -594,6 +649,9 @@ int main()
         TEST(a_slow_client_fills_the_queue_which_then_drains),
         TEST(the_queue_tells_when_it_has_drained),
         TEST(requests_sent_together_are_answered_in_order),
+        TEST(a_client_that_closes_its_side_is_answered_and_closed),
+        TEST(a_client_that_closes_its_side_amid_a_request_is_closed),
+        TEST(a_client_that_drips_its_request_is_cut),
         TEST(a_header_beyond_the_limit_is_refused),
         TEST(an_idle_connection_is_closed_but_not_one_that_waits),
         TEST(more_connections_than_the_limit_wait),
