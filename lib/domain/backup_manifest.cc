@@ -84,7 +84,7 @@ public:
         if (end == std::string_view::npos) {
             fail("expected another line");
         }
-        const Json line = Json::parse(text_.substr(0, end), where());
+        Json line = Json::parse(text_.substr(0, end), where());
         text_.remove_prefix(end + 1);
         return line;
     }

@@ -50,7 +50,7 @@ std::string call_record_line(const CallRecord &record);
 void append_call_record(const std::string &directory, const CallRecord &record);
 
 /// Reads a line back. Throws Error(BadData) "`source`: ..." if it is none.
-CallRecord call_record_from_line(std::string_view line, std::string_view source);
+CallRecord call_record_from_line(std::string_view text, std::string_view source);
 
 /// Whether a header field of this name carries a key or a cookie.
 bool is_secret_field(std::string_view name) noexcept;

@@ -72,9 +72,9 @@ public:
     };
     std::vector<RefusedCall> refused_calls(const GatewayAccount &account) const;
     /// The cycle is committed: calls are admitted or refused as decided.
-    void end_cycle(const std::vector<GatewayAccount *> &accounts);
+    void end_cycle(const std::vector<GatewayAccount *> &affected);
     /// The cycle failed: all is as before. Waiting calls are refused if `give_up`.
-    void undo_cycle(const std::vector<GatewayAccount *> &accounts, bool give_up,
+    void undo_cycle(const std::vector<GatewayAccount *> &affected, bool give_up,
                     const std::string &reason);
     void free_slots(const std::vector<uint32_t> &slots);
 
@@ -119,8 +119,8 @@ private:
     void refuse_call(uint32_t slot, Refusal refusal, std::string reason);
     void release(uint32_t slot);
     void reserve(Call &call, Amount amount);
-    void serve(GatewayAccount &account);
-    void watch_level(GatewayAccount &account);
+    void serve(GatewayAccount &owner);
+    void watch_level(GatewayAccount &owner);
     Amount need_of(uint32_t slot, int64_t output) const;
     std::optional<int64_t> fitting(uint32_t slot, Amount room, int64_t least) const;
 

@@ -12,7 +12,7 @@ namespace {
 
 constexpr double micro = 1'000'000;
 constexpr double dearest = 1'000'000; // dollars per million tokens
-constexpr size_t largest_file = 16 * 1024 * 1024;
+constexpr size_t largest_file = size_t{16} * 1024 * 1024;
 
 // Where in the file a member is, for messages.
 struct Place

@@ -140,10 +140,10 @@ std::vector<std::string> roots(const RestoreSource &source,
             if (!below_runs && (!entry.directory || entry.path == runs_name)) {
                 list.push_back(entry.path);
             }
-        } else if (std::find(only.begin(), only.end(), entry.path) != only.end()) {
+        } else if (std::find(only.begin(), only.end(), entry.path) != only.end() ||
+                   // Below a directory that has no entry of its own.
+                   (!entry.directory && !below_runs && is_selected(entry.path, only))) {
             list.push_back(entry.path);
-        } else if (!entry.directory && !below_runs && is_selected(entry.path, only)) {
-            list.push_back(entry.path); // below a directory that has no entry of its own
         }
     }
     const bool whole = std::find(list.begin(), list.end(), runs_name) != list.end();

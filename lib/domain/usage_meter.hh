@@ -46,6 +46,8 @@ public:
     /// `input_bound` is the estimate's, used where the provider says nothing.
     UsageMeter(const ResponseForm &form, int64_t input_bound);
     ~UsageMeter();
+    UsageMeter(const UsageMeter &) = delete;
+    UsageMeter &operator=(const UsageMeter &) = delete;
     UsageMeter(UsageMeter &&other) noexcept;
     UsageMeter &operator=(UsageMeter &&other) noexcept;
 

@@ -62,6 +62,7 @@ std::vector<ModelUsage> sum_by_model(const std::vector<ModelUsage> &list)
         by_model[usage.model] += usage.sums;
     }
     std::vector<ModelUsage> sums;
+    sums.reserve(by_model.size());
     for (const auto &[model, sum] : by_model) {
         sums.push_back({0, {}, model, sum});
     }

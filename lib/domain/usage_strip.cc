@@ -4,7 +4,7 @@ namespace ap {
 
 namespace {
 
-constexpr size_t longest_held = 64 * 1024;
+constexpr size_t longest_held = size_t{64} * 1024;
 
 } // namespace
 

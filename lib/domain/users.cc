@@ -128,7 +128,7 @@ Json user_to_json(const User &user)
 
 std::string open_session(Sqlite &database, int64_t user_id, const Clock &clock)
 {
-    const std::string secret = base64url(random_bytes(32));
+    std::string secret = base64url(random_bytes(32));
     const UnixMs now = clock.now();
     in_transaction(database, [&] {
         database.prepare("DELETE FROM sessions WHERE expires_at <= ?1")

@@ -34,6 +34,8 @@ class GateCall final : public HttpListener, public std::enable_shared_from_this<
 public:
     GateCall(Gateway &gateway, uint64_t id, std::shared_ptr<HttpExchange> exchange);
     ~GateCall() override;
+    GateCall(const GateCall &) = delete;
+    GateCall &operator=(const GateCall &) = delete;
 
     /// The request's header is there.
     void start();

@@ -10,8 +10,8 @@ namespace {
 std::string seconds(int64_t microseconds)
 {
     std::array<char, 40> text{};
-    std::snprintf(text.data(), text.size(), "%g",
-                  static_cast<double>(microseconds) / 1e6);
+    static_cast<void>(std::snprintf(text.data(), text.size(), "%g",
+                                    static_cast<double>(microseconds) / 1e6));
     return text.data();
 }
 

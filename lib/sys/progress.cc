@@ -92,7 +92,8 @@ std::string format_bytes(int64_t bytes)
         unit++;
     }
     std::array<char, 40> text{};
-    std::snprintf(text.data(), text.size(), "%.1f %s", value, units[unit]);
+    static_cast<void>(
+        std::snprintf(text.data(), text.size(), "%.1f %s", value, units[unit]));
     return text.data();
 }
 

@@ -27,6 +27,7 @@ public:
     using Call = std::function<void()>;
 
     HttpExchange(HttpConnection &connection, std::string_view target);
+    ~HttpExchange() = default;
     HttpExchange(const HttpExchange &) = delete;
     HttpExchange &operator=(const HttpExchange &) = delete;
 

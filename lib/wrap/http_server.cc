@@ -298,13 +298,13 @@ HttpServer::~HttpServer()
 {
     // What callbacks throw now has nobody to go to. The daemon must not be stopped while
     // connections are suspended.
-    for (auto &[id, connection] : connections_) {
-        Callbacks::guarded(*this, [&] {
-            if (connection->exchange) {
-                connection->exchange->end(false);
+    for (const auto &entry : connections_) {
+        Callbacks::guarded(*this, [&entry] {
+            if (entry.second->exchange) {
+                entry.second->exchange->end(false);
             }
         });
-        connection->wake();
+        entry.second->wake();
     }
 }
 

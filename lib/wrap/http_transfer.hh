@@ -70,6 +70,8 @@ class HttpTransfer
 {
 public:
     HttpTransfer() noexcept = default;
+    HttpTransfer(const HttpTransfer &) = delete;
+    HttpTransfer &operator=(const HttpTransfer &) = delete;
     HttpTransfer(HttpTransfer &&other) noexcept;
     HttpTransfer &operator=(HttpTransfer &&other) noexcept;
     ~HttpTransfer() { drop(); }

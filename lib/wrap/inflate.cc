@@ -11,6 +11,7 @@ namespace {
 
 constexpr int raw_deflate = -MAX_WBITS;
 constexpr int gzip = MAX_WBITS + 16;
+constexpr size_t piece_size = size_t{16} * 1024;
 
 // RFC 1950: the first byte names method 8 and a window; a deflate stream without the
 // header has another low nibble in all that zlib, the usual maker, writes.
@@ -71,7 +72,7 @@ private:
     bool failed_ = false;
     bool ended_ = false;
     z_stream stream_ = {};
-    std::array<char, 16 * 1024> buffer_;
+    std::array<char, piece_size> buffer_;
 
     // One buffer's worth; false when there is no more for now.
     bool inflate_some(const std::function<void(std::string_view)> &sink)

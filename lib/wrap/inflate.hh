@@ -18,6 +18,8 @@ public:
     /// Throws Error(TryAgain) if there is no memory for it.
     explicit Inflate(Format format);
     ~Inflate();
+    Inflate(const Inflate &) = delete;
+    Inflate &operator=(const Inflate &) = delete;
     Inflate(Inflate &&other) noexcept;
     Inflate &operator=(Inflate &&other) noexcept;
 
