@@ -4,7 +4,7 @@
 
 namespace ap {
 
-/// Every exit status of the suite. Numbers 64 to 78 are those of sysexits(3); 80 to 84
+/// Every exit status of the suite. Numbers 64 to 78 are those of sysexits(3); 80 to 85
 /// are ours. The table is explained for users in ap-exit(7) and only there.
 enum class ExitStatus : int {
     Done = 0,
@@ -24,6 +24,7 @@ enum class ExitStatus : int {
     Stopped = 82,
     Aborted = 83,
     TimedOut = 84,
+    ApprovalNeeded = 85,
 };
 
 /// One row of the table in ap-exit(7).
@@ -52,6 +53,7 @@ inline constexpr ExitStatusName exit_status_names[] = {
     {ExitStatus::Stopped, "stopped on request"},
     {ExitStatus::Aborted, "aborted on request"},
     {ExitStatus::TimedOut, "timed out"},
+    {ExitStatus::ApprovalNeeded, "approval needed"},
 };
 
 } // namespace ap

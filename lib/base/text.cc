@@ -91,6 +91,17 @@ std::vector<std::string_view> split(std::string_view text, char separator)
     return pieces;
 }
 
+std::vector<std::string_view> lines_of(std::string_view text)
+{
+    std::vector<std::string_view> lines;
+    while (!text.empty()) {
+        const size_t end = text.find('\n');
+        lines.push_back(text.substr(0, end == std::string_view::npos ? end : end + 1));
+        text.remove_prefix(lines.back().size());
+    }
+    return lines;
+}
+
 std::string join(std::span<const std::string> items, std::string_view separator)
 {
     std::string joined;

@@ -17,6 +17,10 @@ std::string_view trim(std::string_view text);
 /// included. The pieces point into `text`.
 std::vector<std::string_view> split(std::string_view text, char separator);
 
+/// The lines of `text`, each with its newline, which the last may lack; they point into
+/// `text`.
+std::vector<std::string_view> lines_of(std::string_view text);
+
 /// `items` with `separator` between them.
 std::string join(std::span<const std::string> items, std::string_view separator);
 

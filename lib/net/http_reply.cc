@@ -74,6 +74,7 @@ int status_of(const Error &error)
     case ExitStatus::Stopped:
     case ExitStatus::Aborted:
     case ExitStatus::TimedOut:
+    case ExitStatus::ApprovalNeeded:
         break;
     }
     return 500;
