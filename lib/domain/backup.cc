@@ -180,12 +180,8 @@ void Backup::write_changed_pieces(ArchiveWriter &archive)
     const std::vector<int64_t> changed = changed_pieces(pieces_, base_->pieces());
     BackupEntry changes = entry_of(changes_name, changes_size(size, changed));
     store(archive, changes);
-    Sha256Stream hash;
-    write_changes(snapshot_->reader(), size, changed, [&](std::string_view data) {
-        hash.add(data);
-        archive.write(data);
-    });
-    changes.hash = hash.finish();
+    write_changes(snapshot_->reader(), size, changed,
+                  [&](std::string_view data) { archive.write(data); });
     manifest_.entries.push_back(changes);
     advance(static_cast<size_t>(size));
 }
@@ -194,7 +190,6 @@ void Backup::write_changed_pieces(ArchiveWriter &archive)
 // are not read, and what is missing is filled up and not counted as the file's.
 void Backup::write_data(ArchiveWriter &archive, BackupEntry &entry, const ReadAt &read)
 {
-    Sha256Stream hash;
     int64_t position = 0;
     bool ended = false;
     while (position < entry.size) {
@@ -207,13 +202,10 @@ void Backup::write_data(ArchiveWriter &archive, BackupEntry &entry, const ReadAt
         }
         std::fill(buffer_.begin() + static_cast<ptrdiff_t>(count),
                   buffer_.begin() + static_cast<ptrdiff_t>(want), '\0');
-        const std::string_view data = std::string_view(buffer_).substr(0, want);
-        hash.add(data);
-        archive.write(data);
+        archive.write(std::string_view(buffer_).substr(0, want));
         position += static_cast<int64_t>(want);
         advance(want);
     }
-    entry.hash = hash.finish();
 }
 
 bool Backup::write_file(ArchiveWriter &archive, BackupEntry &entry)
@@ -335,9 +327,9 @@ BackupResult Backup::run(OutputFile &output)
         snapshot_->begin_check();
     }
     write_body(container, verifier);
+    verifier.finish(manifest_);
     const std::string text = manifest_text(manifest_);
     container.finish(head(text, size));
-    verifier.finish(manifest_);
     output.sync();
     read_back(output, text);
     return {manifest_, output.size(), files_stored_};

@@ -14,7 +14,9 @@
 namespace ap {
 
 /// Reads the body of a backup back from its file while it is still being written, in a
-/// thread: decrypts and decompresses it, and hashes each entry that it finds.
+/// thread: decrypts and decompresses it, compares the checksum that the compressor made
+/// of what it was given (zstd: 64 bits, gzip: 32), and hashes each entry. So the hashes
+/// of a backup's manifest are those of what is in its file.
 class BackupVerifier
 {
 public:
@@ -29,19 +31,28 @@ public:
     /// Tells that the body goes up to `end` in the file by now.
     void written(int64_t end);
 
-    /// Tells that this is all of it, waits, and throws Error(BadData) unless the body has
-    /// exactly those entries of `manifest` that are in this archive, but for the pieces,
-    /// which are in the head, in that order, with those sizes and hashes.
-    void finish(const BackupManifest &manifest);
+    /// Tells that this is all of it, waits, and sets the hashes of those entries of
+    /// `manifest` that are in the body: those of this archive, but for the pieces, which
+    /// are in the head. Throws Error(BadData) unless the body has exactly these, in that
+    /// order, with those sizes.
+    void finish(BackupManifest &manifest);
 
 private:
+    struct Found
+    {
+        size_t path; // its hash, to keep it short
+        bool directory;
+        int64_t size;
+        Sha256 hash;
+    };
+
     void read_back(const BackupOutput &output);
     std::string_view next_bytes();
 
     int fd_;
     std::string name_;
     std::string buffer_;
-    std::vector<Sha256> found_; // of each entry, of all that is to be right
+    std::vector<Found> found_; // in the file
     std::exception_ptr error_;
     std::mutex mutex_; // of the four below
     std::condition_variable change_;

@@ -148,6 +148,8 @@ void DatabaseSnapshot::begin_check()
 {
     check_ = std::jthread([this] {
         try {
+            // It goes through the pages once, so a cache is of little use.
+            reader_->execute("PRAGMA cache_size = -256");
             verdict_ = reader_->query_text("PRAGMA quick_check");
         } catch (const std::exception &error) {
             verdict_ = error.what();

@@ -16,6 +16,7 @@
 #include <pwd.h>
 #include <set>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -260,6 +261,13 @@ bool end_processes(const std::vector<pid_t> &processes, std::chrono::millisecond
     }
     signal_all(pinned, SIGKILL);
     return wait_for_end(pinned, Clock::now() + after_kill);
+}
+
+void yield_to_other_threads(int by) noexcept
+{
+    // On Linux a priority is a thread's own.
+    const int before = getpriority(PRIO_PROCESS, 0);
+    static_cast<void>(setpriority(PRIO_PROCESS, 0, before + by));
 }
 
 std::string program_directory()

@@ -48,6 +48,10 @@ std::vector<pid_t> processes_with_environment(std::string_view entry);
 /// pinned with pidfd_open before the first signal so that a reused pid is never hit.
 bool end_processes(const std::vector<pid_t> &processes, std::chrono::milliseconds grace);
 
+/// Lets other threads go before the calling one, as nice(1) does for processes; `by` from
+/// 1 to 19. Where that is forbidden (seccomp) things stay as they are.
+void yield_to_other_threads(int by) noexcept;
+
 /// The path of this program's executable file's directory (where the sibling tools are).
 std::string program_directory();
 

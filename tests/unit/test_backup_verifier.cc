@@ -22,7 +22,6 @@ BackupEntry entry_of(const std::string &path, const std::string &text)
     entry.path = path;
     entry.size = static_cast<int64_t>(text.size());
     entry.length = entry.size;
-    entry.hash = sha256(text);
     return entry;
 }
 
@@ -30,7 +29,7 @@ const std::string documents[] = {"docs/a", "docs/b"};
 
 // Writes two files as a body, is told by `disturb` what was written before the verifier
 // is, and verifies it.
-void verify(const std::optional<std::string> &passphrase, const BackupManifest &manifest,
+void verify(const std::optional<std::string> &passphrase, BackupManifest &manifest,
             const std::function<void(int fd, int64_t begin)> &disturb = {})
 {
     const check::TemporaryDirectory directory;
@@ -64,7 +63,7 @@ BackupManifest right_manifest()
     return manifest;
 }
 
-void expect_refused(const BackupManifest &manifest, std::string_view what,
+void expect_refused(BackupManifest manifest, std::string_view what,
                     const std::function<void(int fd, int64_t begin)> &disturb = {})
 {
     CHECK_THROWS(
@@ -74,21 +73,33 @@ void expect_refused(const BackupManifest &manifest, std::string_view what,
         });
 }
 
-void finds_what_was_written()
-{
-    verify(std::nullopt, right_manifest());
-}
-
-void finds_what_was_encrypted()
-{
-    verify("correct horse", right_manifest());
-}
-
-void notices_another_hash()
+void expect_found(const std::optional<std::string> &passphrase)
 {
     BackupManifest manifest = right_manifest();
-    manifest.entries[1].hash[5] ^= 1;
+    verify(passphrase, manifest);
+    for (const BackupEntry &entry : manifest.entries) {
+        CHECK(entry.hash == sha256(std::string(70'000, entry.path.back())));
+    }
+}
+
+void finds_the_hashes_of_what_was_written()
+{
+    expect_found(std::nullopt);
+}
+
+void finds_the_hashes_of_what_was_encrypted()
+{
+    expect_found("correct horse");
+}
+
+void notices_another_name_and_size()
+{
+    BackupManifest manifest = right_manifest();
+    manifest.entries[1].size--;
     expect_refused(manifest, "'docs/b' is not what was written");
+    manifest = right_manifest();
+    manifest.entries[0].path = "docs/x";
+    expect_refused(manifest, "'docs/x' is not what was written");
 }
 
 void notices_an_entry_too_few_or_too_many()
@@ -124,9 +135,9 @@ void gives_up_when_it_is_not_finished()
 int main()
 {
     const CMUnitTest tests[] = {
-        TEST(finds_what_was_written),
-        TEST(finds_what_was_encrypted),
-        TEST(notices_another_hash),
+        TEST(finds_the_hashes_of_what_was_written),
+        TEST(finds_the_hashes_of_what_was_encrypted),
+        TEST(notices_another_name_and_size),
         TEST(notices_an_entry_too_few_or_too_many),
         TEST(notices_a_byte_that_the_disk_changed),
         TEST(gives_up_when_it_is_not_finished),

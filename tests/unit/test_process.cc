@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <csignal>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <thread>
 #include <unistd.h>
@@ -281,11 +282,25 @@ void tokens_are_random_hexadecimal()
     CHECK(token != random_token());
 }
 
+void one_thread_yields_to_the_others()
+{
+    const int before = getpriority(PRIO_PROCESS, 0);
+    int within = 0;
+    std::jthread([&] {
+        yield_to_other_threads(3);
+        within = getpriority(PRIO_PROCESS, 0);
+    }).join();
+    const int expected = std::min(before + 3, 19);
+    CHECK_EQUAL(within, expected);
+    CHECK_EQUAL(getpriority(PRIO_PROCESS, 0), before);
+}
+
 } // namespace
 
 int main()
 {
     const CMUnitTest tests[] = {
+        TEST(one_thread_yields_to_the_others),
         TEST(this_process_is_alive),
         TEST(a_reused_pid_is_another_process),
         TEST(a_process_of_another_boot_is_dead),
