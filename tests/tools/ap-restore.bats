@@ -13,6 +13,7 @@ setup() {
 }
 
 teardown() {
+    [ ! -f other ] || rm -rf "$(cat other)"
     if [ -f pids ]; then
         while read -r pid; do kill -KILL "$pid" 2>/dev/null || true; done <pids
     fi
@@ -134,19 +135,38 @@ expect_refused() { # FILE
     ap-exec --quiet --run-id long
 }
 
-@test "migrates an older schema" {
+@test "refuses the database of a newer schema" {
     ap-backup -o backup.tar.zst
-    mkdir old
-    tar -xf backup.tar.zst -C old
-    # What the first schema was, as far as the program asks.
-    newest=$(ap-db version --json | jq .program_schema_version)
-    [ "$newest" -gt 0 ]
-    sqlite3 old/autopack.db 'PRAGMA user_version = 999'
-    tar -czf newer.tar.gz -C old autopack.db
+    mkdir newer
+    tar -xf backup.tar.zst -C newer
+    sqlite3 newer/autopack.db 'PRAGMA user_version = 999'
+    tar -czf newer.tar.gz -C newer autopack.db
     run --separate-stderr ap-restore -q --no-manifest -i newer.tar.gz
     [ "$status" -eq 78 ]
     [[ $stderr == *"use a newer program"* ]]
     [ "$(runs)" = "demo " ]
+}
+
+# Nothing can be renamed from one file system to another.
+@test "backs up and restores runs that are on another file system" {
+    [ -w /dev/shm ] || skip "no /dev/shm"
+    [ "$(stat -c %d /dev/shm)" != "$(stat -c %d .)" ] || skip "/dev/shm is no other one"
+    other=$(mktemp -d /dev/shm/ap-restore.XXXXXX)
+    echo "$other" >other
+    export AUTOPACK_RUNS_DIR=$other/runs
+    mkdir -p "$AUTOPACK_RUNS_DIR/demo"
+    echo old >"$AUTOPACK_RUNS_DIR/demo/file"
+    ap-backup -o full.tar.zst
+    echo older >"$AUTOPACK_RUNS_DIR/demo/file"
+    ap-backup -i full.tar.zst -o next.tar.zst
+    echo new >"$AUTOPACK_RUNS_DIR/demo/file"
+    touch "$AUTOPACK_RUNS_DIR/demo/later"
+    ap-restore -q -i next.tar.zst
+    [ "$(cat "$AUTOPACK_RUNS_DIR/demo/file")" = older ]
+    [ ! -e "$AUTOPACK_RUNS_DIR/demo/later" ]
+    [ ! -e .autonomous_runs/demo/file ]
+    grep -rqx new autopack-rollback-* "$other"/autopack-rollback-*
+    ap-db check
 }
 
 @test "merges the runs of another machine" {

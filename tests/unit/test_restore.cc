@@ -7,6 +7,7 @@
 #include "domain/backup.hh"
 #include "domain/restore_merge.hh"
 #include "domain/restore_swap.hh"
+#include "domain/schema.hh"
 #include "sys/file_lock.hh"
 #include "wrap/archive.hh"
 
@@ -324,6 +325,36 @@ void merges_the_runs_that_do_not_exist_here()
     CHECK_EQUAL(merge(back_up(laptop), desktop.paths()).added.size(), 0U);
 }
 
+// A state of the schema after the first `steps` migrations, with one run.
+StatePaths make_older(const check::Installation &beside, size_t steps)
+{
+    const StatePaths paths = elsewhere(beside.beside("old-" + std::to_string(steps)));
+    make_directories(paths.directory);
+    Sqlite database(paths.database, OpenMode::Create);
+    database.execute("PRAGMA journal_mode = WAL; PRAGMA foreign_keys = ON");
+    migrate(database, migrations().first(steps));
+    database.execute("INSERT INTO runs (run_id, plan, created_at) VALUES ('r', '{}', 5)");
+    return paths;
+}
+
+void migrates_the_database_of_every_older_schema()
+{
+    const check::Installation state("a");
+    const size_t newest = migrations().size();
+    CHECK(newest > 1);
+    for (size_t steps = 1; steps < newest; steps++) {
+        BackupOptions options;
+        options.output = state.beside(std::to_string(steps) + ".tar.zst");
+        create_backup(make_older(state, steps), options);
+        const StatePaths paths = elsewhere(state.beside("at-" + std::to_string(steps)));
+        const RestoreResult result = restore(options.output, paths);
+        CHECK_EQUAL(result.schema_from, static_cast<int64_t>(steps));
+        CHECK_EQUAL(result.schema_to, static_cast<int64_t>(newest));
+        State reopened(paths, State::Access::Read, "test");
+        CHECK_EQUAL(reopened.database().query_text("SELECT run_id FROM runs"), "r");
+    }
+}
+
 } // namespace
 
 int main()
@@ -344,6 +375,7 @@ int main()
         TEST(keeps_others_out_while_it_is_under_way),
         TEST(reads_an_archive_of_the_seed_system),
         TEST(plans_without_writing),
+        TEST(migrates_the_database_of_every_older_schema),
         TEST(merges_the_runs_that_do_not_exist_here),
     };
     return cmocka_run_group_tests(tests, nullptr, nullptr);
