@@ -97,16 +97,19 @@ def main():
         os.mkdir(out)
         subprocess.run(["sh", "-c", "cat autopack.db >/dev/null; tar cf - . | cat >/dev/null"],
                        check=True)
-        tars = []
-        ours = []
+        tars, pairs, ours = [], [], []
+        pack = "tar cf - . | zstd -q -3 %s >" + out + "/t.tar.zst; sync " + out + "/t.tar.zst"
         for _ in range(3):
-            tars.append(timed(["sh", "-c", "tar cf - . | zstd -q -3 >%s/t.tar.zst; sync %s/t.tar.zst"
-                               % (out, out)]))
+            tars.append(timed(["sh", "-c", pack % ""]))
             ours.append(timed(["ap-backup", "-q", "-o", out + "/full.tar.zst"]))
+            pairs.append(timed(["sh", "-c", pack % "-T2"]))
         best = min(tars)
         show("tar | zstd -3", best)
+        show("tar | zstd -3 -T2", min(pairs), best[0])
         full = min(ours)
         show("ap-backup", full, best[0])
+        print("each: tar %s, ap-backup %s" % tuple(
+            " ".join("%.2f" % result[0] for result in results) for results in (tars, ours)))
         print("sizes: tar %d, ap-backup %d bytes" % (os.path.getsize(out + "/t.tar.zst"),
                                                     os.path.getsize(out + "/full.tar.zst")))
         if shutil.which("restic"):
