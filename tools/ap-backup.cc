@@ -5,6 +5,7 @@
 #include "domain/state.hh"
 #include "sys/path.hh"
 #include "sys/progress.hh"
+#include "wrap/heap.hh"
 #include "wrap/json.hh"
 #include "wrap/sodium.hh"
 
@@ -123,6 +124,7 @@ ExitStatus back_up(const ap::Arguments &arguments)
     if (const auto path = arguments.value("generate-key")) {
         return generate_key(*path);
     }
+    ap::return_freed_memory();
     ap::BackupOptions backup;
     backup.passphrase = ap::read_first_line(arguments.value("passphrase-file"));
     choose_output(arguments, backup);

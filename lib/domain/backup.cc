@@ -53,8 +53,8 @@ private:
     void write_data(ArchiveWriter &archive, BackupEntry &entry, const ReadAt &read);
     void store(ArchiveWriter &archive, const BackupEntry &entry);
     void advance(size_t bytes);
-    std::string head(const std::string &text, size_t size) const;
-    void read_back(const OutputFile &output, const std::string &text) const;
+    std::string head(std::string text, size_t size) const;
+    void read_back(const OutputFile &output, const Sha256 &manifest) const;
 
     const StatePaths &paths_;
     const BackupOptions &options_;
@@ -248,6 +248,7 @@ void Backup::write_files(ArchiveWriter &archive)
         }
         manifest_.entries.push_back(std::move(entry));
     }
+    scan_ = {};
 }
 
 void Backup::write_body(BackupOutput &output, BackupVerifier &verifier)
@@ -278,7 +279,7 @@ void Backup::write_body(BackupOutput &output, BackupVerifier &verifier)
 
 // The manifest as the beginning of the archive, the pieces, and bytes that mean nothing
 // up to `size`.
-std::string Backup::head(const std::string &text, size_t size) const
+std::string Backup::head(std::string text, size_t size) const
 {
     ArchiveEntry entry;
     entry.path = manifest_name;
@@ -292,6 +293,7 @@ std::string Backup::head(const std::string &text, size_t size) const
         entry.size = static_cast<int64_t>(signature.size());
         bytes += tar_bytes(entry, signature);
     }
+    text = std::string();
     entry.path = pieces_name;
     entry.size = static_cast<int64_t>(pieces_.size());
     bytes += tar_bytes(entry, pieces_);
@@ -304,15 +306,28 @@ std::string Backup::head(const std::string &text, size_t size) const
 }
 
 // The head as whoever restores it will see it; the body was read back before.
-void Backup::read_back(const OutputFile &output, const std::string &text) const
+void Backup::read_back(const OutputFile &output, const Sha256 &manifest) const
 {
-    const BackupReader written(open_file(output.path(), O_RDONLY), options_.output,
-                               options_.passphrase);
-    if (written.manifest_hash() != sha256(text) ||
-        written.read_entry(pieces_name) != pieces_) {
-        throw Error(ExitStatus::BadData,
-                    "'" + options_.output + "': its beginning is not what was written");
+    const std::string name = "'" + options_.output + "'";
+    const Fd file = open_file(output.path(), O_RDONLY);
+    BackupInput input(file.get(), name, options_.passphrase);
+    ArchiveReader archive([&] { return input.read(); }, name);
+    const auto expect = [&](std::string_view path, const std::optional<Sha256> &hash) {
+        const std::optional<ArchiveEntry> found = archive.next();
+        Sha256Stream stream;
+        for (auto data = archive.read(); !data.empty(); data = archive.read()) {
+            stream.add(data);
+        }
+        if (!found || found->path != path || (hash && stream.finish() != *hash)) {
+            throw Error(ExitStatus::BadData, name + ": its '" + std::string(path) +
+                                                 "' is not what was written");
+        }
+    };
+    expect(manifest_name, manifest);
+    if (options_.signing_key) {
+        expect(signature_name, std::nullopt);
     }
+    expect(pieces_name, sha256(pieces_));
 }
 
 BackupResult Backup::run(OutputFile &output)
@@ -328,10 +343,11 @@ BackupResult Backup::run(OutputFile &output)
     }
     write_body(container, verifier);
     verifier.finish(manifest_);
-    const std::string text = manifest_text(manifest_);
-    container.finish(head(text, size));
+    std::string text = manifest_text(manifest_);
+    const Sha256 hash = sha256(text);
+    container.finish(head(std::move(text), size));
     output.sync();
-    read_back(output, text);
+    read_back(output, hash);
     return {manifest_, output.size(), files_stored_};
 }
 
