@@ -31,6 +31,25 @@ constexpr std::string_view other_keys[] = {
 constexpr std::string_view other_routes[] = {"CLAUDE_CODE_USE_BEDROCK",
                                              "CLAUDE_CODE_USE_VERTEX"};
 
+// By which clients of all kinds find certificates to trust, Node's in addition to its
+// own.
+constexpr std::string_view ca_variables[] = {"CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS",
+                                             "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"};
+
+// The name or address in "https://NAME:PORT/...".
+std::string host_of(std::string_view url)
+{
+    const size_t start = url.find("://") + 3;
+    const std::string_view rest = url.substr(start, url.find('/', start) - start);
+    return std::string(rest.starts_with('[') ? rest.substr(1, rest.find(']') - 1)
+                                             : rest.substr(0, rest.find(':')));
+}
+
+bool is_loopback_name(std::string_view host)
+{
+    return host == "127.0.0.1" || host == "localhost";
+}
+
 void erase(Variables &variables, std::span<const std::string_view> names,
            const std::vector<std::string> &kept)
 {
@@ -84,11 +103,19 @@ void lead_to_gateway(Variables &variables, const GateAccess &gate)
     variables["OPENAI_API_KEY"] = gate.key;
     variables["GOOGLE_GEMINI_BASE_URL"] = gate.url;
     variables["GEMINI_API_KEY"] = gate.key;
+    if (!gate.ca_file.empty()) {
+        for (const std::string_view name : ca_variables) {
+            variables[std::string(name)] = gate.ca_file;
+        }
+    }
     // A proxy for the world outside would be handed the key, and could not reach the
     // gateway.
+    const std::string host = host_of(gate.url);
+    const std::string direct = "127.0.0.1,localhost";
     for (const std::string name : {"NO_PROXY", "no_proxy"}) {
         std::string &hosts = variables[name];
-        hosts += (hosts.empty() ? "" : ",") + std::string("127.0.0.1,localhost");
+        hosts += (hosts.empty() ? "" : ",") + direct;
+        hosts += is_loopback_name(host) ? "" : "," + host;
     }
 }
 

@@ -15,8 +15,8 @@ void give_gateway(Lease &lease, State &state, const Clock &clock)
     if (lease.phase.gateway == GatewayUse::None) {
         return;
     }
-    if (const auto url = gate_url(state.paths())) {
-        lease.gate = {*url, issue_capability(state.database(), lease.attempt_id, clock)};
+    if ((lease.gate = find_gate(state.paths()))) {
+        lease.gate->key = issue_capability(state.database(), lease.attempt_id, clock);
     }
 }
 

@@ -28,18 +28,24 @@ std::string checked_url(std::string url, const std::string &source)
 
 } // namespace
 
-std::optional<std::string> gate_url(const StatePaths &paths)
+std::optional<GateAccess> find_gate(const StatePaths &paths)
 {
     if (const char *given = std::getenv("AUTOPACK_GATE_URL"); given != nullptr) {
-        return *given == '\0' ? std::nullopt
-                              : std::optional(checked_url(given, "AUTOPACK_GATE_URL"));
+        if (*given == '\0') {
+            return std::nullopt;
+        }
+        const char *ca_file = std::getenv("AUTOPACK_GATE_CA_FILE");
+        const bool has_ca = ca_file != nullptr && *ca_file != '\0';
+        return GateAccess{checked_url(given, "AUTOPACK_GATE_URL"), "",
+                          has_ca ? absolute_path(ca_file) : std::string()};
     }
     const std::string file = join_path(paths.runs, "gate.json");
     if (!path_exists(file)) {
         return std::nullopt;
     }
     const Json gate = Json::parse(read_file(file, largest_gate_file), file);
-    return checked_url(gate.get_string("url").value_or(""), file);
+    return GateAccess{checked_url(gate.get_string("url").value_or(""), file), "",
+                      gate.get_string("ca_file").value_or("")};
 }
 
 } // namespace ap

@@ -50,6 +50,11 @@ std::string_view name_of_host(std::string_view host)
 
 } // namespace
 
+bool non_local_is_allowed()
+{
+    return environment("AUTOPACK_ALLOW_NON_LOCAL") == "1";
+}
+
 BindChoice choose_bind_address(const std::optional<std::string> &option)
 {
     const std::string variable = environment("AUTOPACK_BIND_ADDRESS");
@@ -64,7 +69,7 @@ BindChoice choose_bind_address(const std::optional<std::string> &option)
                                             printable(choice.address) + "'");
     }
     choice.needs_authentication = !is_loopback(choice.address);
-    if (choice.needs_authentication && environment("AUTOPACK_ALLOW_NON_LOCAL") != "1") {
+    if (choice.needs_authentication && !non_local_is_allowed()) {
         throw Error(ExitStatus::Config,
                     "refusing to listen at " + choice.address +
                         ", which other machines may reach: set "

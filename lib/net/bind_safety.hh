@@ -14,6 +14,9 @@ struct BindChoice
     bool needs_authentication = false; ///< it can be reached from elsewhere
 };
 
+/// Whether AUTOPACK_ALLOW_NON_LOCAL=1 allows servers to be reached from elsewhere.
+bool non_local_is_allowed();
+
 /// The address to listen at: `option` (--host), else AUTOPACK_BIND_ADDRESS, else
 /// 127.0.0.1; "localhost" is 127.0.0.1. Any but a loopback address needs
 /// AUTOPACK_ALLOW_NON_LOCAL=1; without it Error(Config) that says so.

@@ -2,6 +2,7 @@
 
 #include "base/error.hh"
 #include "base/text.hh"
+#include "net/bind_safety.hh"
 #include "sys/path.hh"
 #include "sys/socket.hh"
 #include "wrap/json_reader.hh"
@@ -174,24 +175,46 @@ GateProvider read_provider(JsonReader reader, const std::string &path)
     return provider;
 }
 
+std::string read_path(JsonReader &reader, std::string_view key, const std::string &config)
+{
+    const auto path = reader.text(key);
+    return path ? resolved(reader, key, *path, config) : std::string();
+}
+
+void read_tcp(JsonReader reader, GateTcp &tcp, const std::string &path)
+{
+    set(tcp.address, reader.text("address"));
+    tcp.port = static_cast<uint16_t>(reader.integer("port", 0, 65535).value_or(tcp.port));
+    set(tcp.host, reader.text("host"));
+    tcp.certificate = read_path(reader, "certificate", path);
+    tcp.key = read_path(reader, "key", path);
+    tcp.ca_file = read_path(reader, "ca_file", path);
+    if (tcp.certificate.empty() != tcp.key.empty()) {
+        reader.refuse("certificate", "a certificate and a key, or neither");
+    }
+    const bool allowed = reader.boolean("allow_non_local").value_or(false);
+    if (!is_loopback(tcp.address)) {
+        if (!allowed && !non_local_is_allowed()) {
+            reader.refuse("address", "a loopback address such as 127.0.0.1 (or "
+                                     "\"allow_non_local\": true beside it)");
+        }
+        // Keys of attempts, and prompts, must not travel in the clear.
+        if (tcp.certificate.empty()) {
+            reader.refuse("address", "a loopback address, or a certificate and a key "
+                                     "beside it");
+        }
+    }
+    reader.done();
+}
+
 void read_listen(JsonReader reader, GateConfig &config, const std::string &path)
 {
     if (auto tcp = reader.object("tcp")) {
-        set(config.tcp->address, tcp->text("address"));
-        const auto port = tcp->integer("port", 0, 65535);
-        config.tcp->port = static_cast<uint16_t>(port.value_or(config.tcp->port));
-        const bool anywhere = tcp->boolean("allow_non_local").value_or(false);
-        if (!anywhere && !is_loopback(config.tcp->address)) {
-            tcp->refuse("address", "a loopback address such as 127.0.0.1 (or "
-                                   "\"allow_non_local\": true beside it)");
-        }
-        tcp->done();
+        read_tcp(*tcp, *config.tcp, path);
     } else if (reader.text("unix")) {
         config.tcp.reset();
     }
-    if (const auto socket = reader.text("unix")) {
-        config.unix_socket = resolved(reader, "unix", *socket, path);
-    }
+    config.unix_socket = read_path(reader, "unix", path);
     reader.done();
 }
 
@@ -295,18 +318,14 @@ GateConfig read_gate_config(std::string_view text, const std::string &path)
     set(config.archive, reader.boolean("archive"));
     set(config.min_output, reader.integer("min_output", 1, 1'000'000));
     set(config.refuse_unknown_models, reader.boolean("refuse_unknown_models"));
-    if (const auto prices = reader.text("prices")) {
-        config.prices = resolved(reader, "prices", *prices, path);
-    }
+    config.prices = read_path(reader, "prices", path);
     config.body_limit = static_cast<size_t>(
         reader.integer("body_limit", 1024, int64_t{1} << 30).value_or(32 << 20));
     config.connections =
         static_cast<unsigned>(reader.integer("connections", 1, 100'000).value_or(2048));
     set(config.budget_wait, reader.duration("budget_wait"));
     set(config.drain, reader.duration("drain"));
-    if (const auto file = reader.text("ca_file")) {
-        config.ca_file = resolved(reader, "ca_file", *file, path);
-    }
+    config.ca_file = read_path(reader, "ca_file", path);
     set(config.proxy, reader.text("proxy"));
     reader.done();
     return config;

@@ -54,6 +54,10 @@ struct GateTcp
 {
     std::string address = "127.0.0.1";
     uint16_t port = 4141;
+    std::string certificate{}; ///< paths of PEM files; empty: no TLS
+    std::string key{};
+    std::string ca_file{}; ///< for clients: what to trust; empty: the system's
+    std::string host{};    ///< for clients: the certificate's name; empty: the address
 };
 
 /// What ap-gate.conf(5) says.

@@ -47,8 +47,11 @@ std::string url_of(const std::vector<Fd> &sockets, const GateConfig &config)
             const std::string address =
                 config.tcp ? config.tcp->address : std::string("127.0.0.1");
             const bool six = address.find(':') != std::string::npos;
-            return "http://" + (six ? "[" + address + "]" : address) + ":" +
-                   std::to_string(port);
+            const bool tls = config.tcp && !config.tcp->certificate.empty();
+            const bool named = config.tcp && !config.tcp->host.empty();
+            return std::string(tls ? "https://" : "http://") +
+                   (named ? config.tcp->host : (six ? "[" + address + "]" : address)) +
+                   ":" + std::to_string(port);
         }
     }
     return "";
@@ -64,6 +67,9 @@ public:
         Json json = Json::object();
         if (!url.empty()) {
             json.set("url", url);
+        }
+        if (config.tcp && !config.tcp->ca_file.empty()) {
+            json.set("ca_file", config.tcp->ca_file);
         }
         if (!config.unix_socket.empty()) {
             json.set("unix", config.unix_socket);

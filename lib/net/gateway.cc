@@ -2,6 +2,7 @@
 
 #include "base/text.hh"
 #include "sys/path.hh"
+#include "sys/socket.hh"
 
 #include <algorithm>
 #include <random>
@@ -46,6 +47,20 @@ std::shared_ptr<const PriceList> load_prices(const GateConfig &config)
                                                           : PriceList::load(path));
 }
 
+HttpServerConfig server_config(Fd socket, const GateConfig &config)
+{
+    constexpr size_t largest_pem = 1 << 20;
+    HttpServerConfig server;
+    const bool is_tcp = local_port(socket.get()) != 0;
+    server.listen = std::move(socket);
+    server.connection_limit = config.connections;
+    if (is_tcp && config.tcp && !config.tcp->certificate.empty()) {
+        server.tls_certificate = read_file(config.tcp->certificate, largest_pem);
+        server.tls_key = read_file(config.tcp->key, largest_pem);
+    }
+    return server;
+}
+
 } // namespace
 
 Gateway::Gateway(const StatePaths &paths, GateConfig config, std::vector<Fd> listening)
@@ -59,8 +74,7 @@ Gateway::Gateway(const StatePaths &paths, GateConfig config, std::vector<Fd> lis
 {
     for (Fd &socket : listening) {
         servers_.push_back(std::make_unique<HttpServer>(
-            HttpServerConfig{.listen = std::move(socket),
-                             .connection_limit = config_->connections},
+            server_config(std::move(socket), *config_),
             [this](const std::shared_ptr<HttpExchange> &exchange) { take(exchange); }));
     }
 }

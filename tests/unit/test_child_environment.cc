@@ -35,9 +35,10 @@ public:
         }
     }
 
-    Fixture &with_gateway()
+    Fixture &with_gateway(const std::string &url = "http://127.0.0.1:4141",
+                          const std::string &ca_file = "")
     {
-        lease_.gate = {"http://127.0.0.1:4141", "apk-test"};
+        lease_.gate = {url, "apk-test", ca_file};
         return *this;
     }
 
@@ -135,6 +136,19 @@ void a_template_that_is_missing_is_named()
     });
 }
 
+void a_gateway_with_tls_comes_with_its_certificates()
+{
+    Fixture fixture;
+    const PreparedCommand prepared =
+        fixture.with_gateway("https://gate.example:4141", "/shared/ca.pem").command();
+    for (const char *name : {"CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS",
+                             "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"}) {
+        CHECK_EQUAL(value(prepared, name), "/shared/ca.pem");
+    }
+    CHECK_EQUAL(value(prepared, "NO_PROXY"), "real,127.0.0.1,localhost,gate.example");
+    CHECK_EQUAL(value(prepared, "OPENAI_BASE_URL"), "https://gate.example:4141/v1");
+}
+
 } // namespace
 
 int main()
@@ -147,6 +161,7 @@ int main()
         TEST(a_check_gets_a_key_only_if_the_phase_says_so),
         TEST(the_agents_template_points_it_at_the_gateway),
         TEST(a_template_that_is_missing_is_named),
+        TEST(a_gateway_with_tls_comes_with_its_certificates),
     };
     return cmocka_run_group_tests(tests, nullptr, nullptr);
 }

@@ -10,13 +10,19 @@ namespace {
 class Fixture
 {
 public:
-    Fixture() { unsetenv("AUTOPACK_GATE_URL"); }
-    ~Fixture() { unsetenv("AUTOPACK_GATE_URL"); }
+    Fixture() { unset(); }
+    ~Fixture() { unset(); }
 
     std::optional<std::string> url() const
     {
-        return gate_url({directory_.file("autopack.db"), directory_.path(), ""});
+        const auto gate = find();
+        return gate ? std::optional(gate->url) : std::nullopt;
     }
+    std::optional<GateAccess> find() const
+    {
+        return find_gate({directory_.file("autopack.db"), directory_.path(), ""});
+    }
+    std::string ca_file() const { return find().value().ca_file; }
     void set(const char *value) { setenv("AUTOPACK_GATE_URL", value, 1); }
     void write(std::string_view text)
     {
@@ -24,6 +30,12 @@ public:
     }
 
 private:
+    static void unset()
+    {
+        unsetenv("AUTOPACK_GATE_URL");
+        unsetenv("AUTOPACK_GATE_CA_FILE");
+    }
+
     check::TemporaryDirectory directory_;
 };
 
@@ -49,6 +61,17 @@ void an_empty_variable_means_no_gateway()
     fixture.write(R"({"url": "http://127.0.0.1:4141"})");
     fixture.set("");
     CHECK(!fixture.url().has_value());
+}
+
+void tells_which_certificates_to_trust()
+{
+    Fixture fixture;
+    fixture.write(R"({"url": "https://gate:4141", "ca_file": "/etc/gate/ca.pem"})");
+    CHECK_EQUAL(fixture.ca_file(), "/etc/gate/ca.pem");
+    setenv("AUTOPACK_GATE_CA_FILE", "/other/ca.pem", 1);
+    CHECK_EQUAL(fixture.ca_file(), "/etc/gate/ca.pem");
+    fixture.set("https://other:4141");
+    CHECK_EQUAL(fixture.ca_file(), "/other/ca.pem");
 }
 
 void what_is_no_url_is_refused_by_name()
@@ -77,6 +100,7 @@ int main()
         TEST(there_is_none_unless_it_is_configured_or_runs),
         TEST(the_variable_goes_before_the_file),
         TEST(an_empty_variable_means_no_gateway),
+        TEST(tells_which_certificates_to_trust),
         TEST(what_is_no_url_is_refused_by_name),
     };
     return cmocka_run_group_tests(tests, nullptr, nullptr);

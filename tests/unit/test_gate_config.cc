@@ -167,6 +167,13 @@ void what_is_wrong_is_told_with_its_place()
                 file + "/listen/tcp/address: expected a loopback address such as "
                        "127.0.0.1 (or \"allow_non_local\": true beside it), got "
                        "\"0.0.0.0\"");
+    CHECK_EQUAL(fault_of(R"("listen": {"tcp": {"address": "0.0.0.0",
+                                             "allow_non_local": true}})"),
+                file + "/listen/tcp/address: expected a loopback address, or a "
+                       "certificate and a key beside it, got \"0.0.0.0\"");
+    CHECK_EQUAL(fault_of(R"("listen": {"tcp": {"certificate": "a.crt"}})"),
+                file + "/listen/tcp/certificate: expected a certificate and a key, or "
+                       "neither, got \"a.crt\"");
     CHECK_EQUAL(fault_of(R"("archive": 1)"),
                 file + "/archive: expected true or false, got 1");
     CHECK(fault_of(R"("archive": tru)").find(": line 2, column ") != std::string::npos);
