@@ -114,6 +114,15 @@ std::string join(std::span<const std::string> items, std::string_view separator)
     return joined;
 }
 
+std::string alternatives(std::span<const std::string_view> values)
+{
+    std::string text(values.front());
+    for (size_t i = 1; i < values.size(); i++) {
+        text.append(i + 1 == values.size() ? " or " : ", ").append(values[i]);
+    }
+    return text;
+}
+
 std::optional<int64_t> parse_integer(std::string_view text, int64_t low, int64_t high)
 {
     int64_t value = 0;

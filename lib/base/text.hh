@@ -24,6 +24,9 @@ std::vector<std::string_view> lines_of(std::string_view text);
 /// `items` with `separator` between them.
 std::string join(std::span<const std::string> items, std::string_view separator);
 
+/// "a, b or c", for messages that say what is allowed; `values` has one at least.
+std::string alternatives(std::span<const std::string_view> values);
+
 /// A whole decimal number within [low, high]; nothing for anything else, blanks included.
 std::optional<int64_t> parse_integer(std::string_view text, int64_t low, int64_t high);
 

@@ -296,6 +296,21 @@ std::optional<int64_t> Arguments::integer(std::string_view option, int64_t low,
     return number;
 }
 
+std::optional<size_t> Arguments::choice(std::string_view option,
+                                        std::span<const std::string_view> values) const
+{
+    const auto text = value(option);
+    if (!text) {
+        return std::nullopt;
+    }
+    const auto found = std::find(values.begin(), values.end(), *text);
+    if (found == values.end()) {
+        throw UsageError("--" + std::string(option) + ": expected " +
+                         alternatives(values) + ", got '" + printable(*text) + "'");
+    }
+    return static_cast<size_t>(found - values.begin());
+}
+
 std::optional<std::chrono::milliseconds>
 Arguments::duration(std::string_view option) const
 {

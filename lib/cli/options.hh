@@ -72,6 +72,11 @@ public:
     std::optional<int64_t> integer(std::string_view option, int64_t low,
                                    int64_t high) const;
 
+    /// The position in `values` of its value, which must be one of them; UsageError
+    /// otherwise.
+    std::optional<size_t> choice(std::string_view option,
+                                 std::span<const std::string_view> values) const;
+
     /// Its value as a length of time such as "90s"; UsageError otherwise.
     std::optional<std::chrono::milliseconds> duration(std::string_view option) const;
 

@@ -9,25 +9,35 @@ namespace ap {
 
 bool PhaseUsage::read_fifo(FifoSpool &spool, bool last)
 {
-    bool any = false;
-    const auto on_line = [&](std::string_view line) {
-        any = true;
-        try {
-            reports_.push_back({usage_from_json(Json::parse(line, "usage")), "fifo"});
-        } catch (const Error &error) {
-            complain(line, error.what());
-        }
-    };
-    const auto on_overlong = [&](std::string_view line) {
-        complain(line, "longer than 64 KiB");
-    };
+    const int64_t before = spool.read_to();
+    const auto on_line = [this](std::string_view line) { take_line(line); };
+    const auto on_overlong = [this](std::string_view line) { refuse_overlong(line); };
     if (last) {
         spool.finish(on_line, on_overlong);
     } else {
         spool.read_lines(on_line, on_overlong);
     }
     read_to_ = spool.read_to();
-    return any;
+    return read_to_ > before;
+}
+
+bool PhaseUsage::read_tail(SpoolTail &tail, bool last)
+{
+    const int64_t before = tail.read_to();
+    tail.read_lines(
+        last, [this](std::string_view line) { take_line(line); },
+        [this](std::string_view line) { refuse_overlong(line); });
+    read_to_ = tail.read_to();
+    return read_to_ > before;
+}
+
+void PhaseUsage::take_line(std::string_view line)
+{
+    try {
+        reports_.push_back({usage_from_json(Json::parse(line, "usage")), "fifo"});
+    } catch (const Error &error) {
+        complain(line, error.what());
+    }
 }
 
 void PhaseUsage::read_output(std::string_view piece)

@@ -32,6 +32,9 @@ public:
     /// Returns whether there was a line.
     bool read_fifo(FifoSpool &spool, bool last);
 
+    /// The same from a spool file that others fill.
+    bool read_tail(SpoolTail &tail, bool last);
+
     /// Takes a piece of the command's standard output, and its end.
     void read_output(std::string_view piece);
     void end_output();
@@ -49,6 +52,8 @@ public:
     std::vector<std::string> take_complaints();
 
 private:
+    void take_line(std::string_view line);
+    void refuse_overlong(std::string_view line) { complain(line, "longer than 64 KiB"); }
     void complain(std::string_view line, std::string_view why);
 
     std::unique_ptr<UsageReader> reader_;

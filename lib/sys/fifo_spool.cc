@@ -144,22 +144,39 @@ void FifoSpool::forget_before(int64_t position) noexcept
     }
 }
 
+void append_to_spool(const std::string &spool_path, std::string_view text)
+{
+    const Fd file = open_file(spool_path, O_WRONLY | O_CREAT | O_NOFOLLOW, 0600);
+    if (!lock(file.get()) || lseek(file.get(), 0, SEEK_END) < 0) {
+        throw_errno("cannot lock '" + spool_path + "'");
+    }
+    write_all(file.get(), text, "'" + spool_path + "'");
+}
+
+void SpoolTail::read_lines(bool last, const LineSplitter::Handler &on_line,
+                           const LineSplitter::Handler &on_overlong)
+{
+    const Fd spool(open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+    if (!spool && errno != ENOENT) {
+        throw_errno("cannot open '" + path_ + "'");
+    }
+    if (spool) {
+        read_ = read_beyond(spool.get(), begin_ + read_, path_, lines_, on_line,
+                            on_overlong) -
+                begin_;
+    }
+    if (last) {
+        lines_.finish(on_line);
+    }
+}
+
 int64_t read_spool(const std::string &spool_path, int64_t position,
                    const LineSplitter::Handler &on_line,
                    const LineSplitter::Handler &on_overlong)
 {
-    const Fd spool(open(spool_path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
-    if (!spool && errno == ENOENT) {
-        return position;
-    }
-    if (!spool) {
-        throw_errno("cannot open '" + spool_path + "'");
-    }
-    LineSplitter lines;
-    const int64_t end =
-        read_beyond(spool.get(), position, spool_path, lines, on_line, on_overlong);
-    lines.finish(on_line);
-    return end;
+    SpoolTail tail(spool_path, position);
+    tail.read_lines(true, on_line, on_overlong);
+    return tail.read_to();
 }
 
 } // namespace ap

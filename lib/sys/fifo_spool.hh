@@ -58,6 +58,36 @@ private:
     LineSplitter lines_;
 };
 
+/// Appends `text`, whole lines, to the spool file, as if it had come through its FIFO.
+void append_to_spool(const std::string &spool_path, std::string_view text);
+
+/// Follows a spool file that another process, perhaps on another machine, fills. It is
+/// opened anew for each look, since only then NFS tells what others have written.
+class SpoolTail
+{
+public:
+    /// Begins at `position`, where a line begins. The file need not be there yet.
+    SpoolTail(std::string path, int64_t position)
+        : path_(std::move(path))
+        , begin_(position)
+    {
+    }
+
+    /// Reads all lines not read before; `last` when nobody writes any more: then a last
+    /// line without a newline counts too.
+    void read_lines(bool last, const LineSplitter::Handler &on_line,
+                    const LineSplitter::Handler &on_overlong);
+
+    /// The position behind the last line that was read.
+    int64_t read_to() const noexcept { return begin_ + lines_.given(); }
+
+private:
+    std::string path_;
+    int64_t begin_;
+    int64_t read_ = 0; ///< bytes from there on
+    LineSplitter lines_;
+};
+
 /// Reads the lines of a spool file whose FIFO has no writer any more, from `position` on,
 /// a last one without a newline too, and returns the position behind it. No file there is
 /// an empty one.

@@ -66,17 +66,21 @@ void empty_directory(int parent, const char *name, const std::string &shown)
     }
 }
 
+void write_file(const std::string &path, std::string_view data, mode_t mode, bool sync)
+{
+    const Fd file = open_file(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, mode);
+    write_all(file.get(), data, "'" + path + "'");
+    if (sync && fsync(file.get()) != 0) {
+        throw_errno("cannot sync '" + path + "'");
+    }
+}
+
 void write_and_rename(const std::string &path, std::string_view data, mode_t mode,
                       bool sync)
 {
     const std::string temporary = path + ".tmp." + std::to_string(getpid());
     try {
-        const Fd file =
-            open_file(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, mode);
-        write_all(file.get(), data, "'" + temporary + "'");
-        if (sync && fsync(file.get()) != 0) {
-            throw_errno("cannot sync '" + temporary + "'");
-        }
+        write_file(temporary, data, mode, sync);
         if (rename(temporary.c_str(), path.c_str()) != 0) {
             throw_errno("cannot rename '" + temporary + "' to '" + path + "'");
         }
@@ -165,6 +169,26 @@ void write_file_atomically(const std::string &path, std::string_view data, mode_
 {
     write_and_rename(path, data, mode, true);
     sync_directory(parent_path(path));
+}
+
+bool create_file(const std::string &path, std::string_view data, mode_t mode)
+{
+    // The host's name, since processes of several machines may have the same pid.
+    std::array<char, HOST_NAME_MAX + 1> host{};
+    static_cast<void>(gethostname(host.data(), host.size() - 1));
+    const std::string temporary =
+        path + ".tmp." + host.data() + "." + std::to_string(getpid());
+    write_file(temporary, data, mode, true);
+    const int link_errno = link(temporary.c_str(), path.c_str()) == 0 ? 0 : errno;
+    // Over NFS a link may have been made although an error came back; the count tells.
+    struct stat status = {};
+    const bool made = stat(temporary.c_str(), &status) == 0 && status.st_nlink == 2;
+    remove_file(temporary);
+    if (!made && link_errno != EEXIST) {
+        throw SystemError("cannot make '" + path + "'", link_errno);
+    }
+    sync_directory(parent_path(path));
+    return made;
 }
 
 void replace_file(const std::string &path, std::string_view data, mode_t mode)

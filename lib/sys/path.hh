@@ -32,9 +32,13 @@ std::string read_file(const std::string &path, size_t limit);
 void write_file_atomically(const std::string &path, std::string_view data,
                            mode_t mode = 0666);
 
-/// The same without the syncs: a reader finds the old file or the new one, but a power
-/// loss may leave neither until sync_file_system() was called. For files that can be made
-/// again.
+/// The same if nothing is at `path`; false if something is, which is left as it is. Of
+/// several processes, on whatever machines, that do it at once one succeeds (link(2)).
+bool create_file(const std::string &path, std::string_view data, mode_t mode = 0666);
+
+/// The same as write_file_atomically() without the syncs: a reader finds the old file or
+/// the new one, but a power loss may leave neither until sync_file_system() was called.
+/// For files that can be made again.
 void replace_file(const std::string &path, std::string_view data, mode_t mode = 0666);
 
 /// Waits until everything written to the file system of `path` is on the disk (syncfs).

@@ -236,6 +236,31 @@ void killed_movers_lose_and_repeat_nothing()
     CHECK(fifo.lines == expected);
 }
 
+void a_tail_follows_what_others_write()
+{
+    Fixture fifo;
+    SpoolTail tail(fifo.file, 0);
+    tail.read_lines(false, fifo.on_line(), Fixture::no_overlong());
+    append_to_spool(fifo.file, "one\n");
+    tail.read_lines(false, fifo.on_line(), Fixture::no_overlong());
+    append_to_spool(fifo.file, "two\nhalf");
+    tail.read_lines(false, fifo.on_line(), Fixture::no_overlong());
+    CHECK_EQUAL(fifo.lines, "[one][two]");
+    CHECK_EQUAL(tail.read_to(), 8);
+    tail.read_lines(true, fifo.on_line(), Fixture::no_overlong());
+    CHECK_EQUAL(fifo.lines, "[one][two][half]");
+}
+
+void a_tail_begins_where_it_is_told()
+{
+    Fixture fifo;
+    append_to_spool(fifo.file, "one\ntwo\n");
+    SpoolTail tail(fifo.file, 4);
+    tail.read_lines(false, fifo.on_line(), Fixture::no_overlong());
+    CHECK_EQUAL(fifo.lines, "[two]");
+    CHECK_EQUAL(tail.read_to(), 8);
+}
+
 } // namespace
 
 int main()
@@ -253,6 +278,8 @@ int main()
         TEST(a_moved_fifo_is_empty_and_goes_on),
         TEST(a_fifo_that_was_removed_is_not_moved),
         TEST(killed_movers_lose_and_repeat_nothing),
+        TEST(a_tail_follows_what_others_write),
+        TEST(a_tail_begins_where_it_is_told),
     };
     return cmocka_run_group_tests(tests, nullptr, nullptr);
 }

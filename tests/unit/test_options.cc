@@ -213,6 +213,18 @@ void help_fits_a_terminal_and_shows_everything()
           std::string::npos);
 }
 
+void a_choice_is_one_of_the_values()
+{
+    constexpr std::string_view values[] = {"local", "slurm"};
+    CHECK(!parse(plain, {}).choice("db", values).has_value());
+    CHECK_EQUAL(parse(plain, {"--db", "slurm"}).choice("db", values).value_or(9), 1U);
+    CHECK_THROWS(parse(plain, {"--db", "x"}).choice("db", values), UsageError,
+                 [](const Error &error) {
+                     CHECK_EQUAL(std::string(error.what()),
+                                 "--db: expected local or slurm, got 'x'");
+                 });
+}
+
 } // namespace
 
 int main()
@@ -233,6 +245,7 @@ int main()
         TEST(lengths_of_time_are_checked),
         TEST(an_operand_that_is_not_there_is_empty),
         TEST(help_fits_a_terminal_and_shows_everything),
+        TEST(a_choice_is_one_of_the_values),
     };
     return cmocka_run_group_tests(tests, nullptr, nullptr);
 }

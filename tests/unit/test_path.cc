@@ -135,6 +135,19 @@ void remove_tree_takes_a_file_or_a_link_too()
     CHECK(!path_exists(directory.file("f")));
 }
 
+void a_file_is_created_once_and_left_as_it_is()
+{
+    const check::TemporaryDirectory directory;
+    const std::string path = directory.file("claim");
+    CHECK(create_file(path, "first"));
+    CHECK(!create_file(path, "second"));
+    CHECK_EQUAL(read_file(path, 100), "first");
+    remove_file(path);
+    CHECK(create_file(path, "third"));
+    CHECK_THROWS(create_file(directory.file("no/claim"), ""), SystemError,
+                 [](const Error &) {});
+}
+
 } // namespace
 
 int main()
@@ -151,6 +164,7 @@ int main()
         TEST(remove_tree_does_not_follow_links),
         TEST(removing_nothing_is_no_error),
         TEST(remove_tree_takes_a_file_or_a_link_too),
+        TEST(a_file_is_created_once_and_left_as_it_is),
     };
     return cmocka_run_group_tests(tests, nullptr, nullptr);
 }

@@ -147,6 +147,14 @@ void nearest_finds_typing_errors_but_not_other_words()
     CHECK(!nearest("create", {}));
 }
 
+void alternatives_are_listed_with_an_or()
+{
+    constexpr std::string_view values[] = {"a", "b", "c"};
+    CHECK_EQUAL(alternatives(values), "a, b or c");
+    CHECK_EQUAL(alternatives(std::span(values).first(2)), "a or b");
+    CHECK_EQUAL(alternatives(std::span(values).first(1)), "a");
+}
+
 } // namespace
 
 int main()
@@ -165,6 +173,7 @@ int main()
         TEST(identifiers_are_safe_as_file_names),
         TEST(printable_keeps_a_message_on_one_line),
         TEST(nearest_finds_typing_errors_but_not_other_words),
+        TEST(alternatives_are_listed_with_an_or),
     };
     return cmocka_run_group_tests(tests, nullptr, nullptr);
 }
