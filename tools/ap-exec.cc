@@ -9,11 +9,10 @@
 
 namespace {
 
-using namespace std::chrono_literals;
-
 constexpr ap::Option options[] = {
     {'r', "run-id", "RUN", "the run to execute (required)"},
     {'j', "jobs", "N", "phases at once (default: AUTOPACK_JOBS or 1)"},
+    {'l', "launcher", "NAME", "local or slurm (default: AUTOPACK_LAUNCHER or local)"},
     {'s', "stop-on-first-failure", "", "start no phase after one has failed"},
     {'1', "once", "", "execute at most one attempt, then exit"},
     {'q', "quiet", "", "print nothing but warnings"},
@@ -24,26 +23,6 @@ constexpr ap::Option options[] = {
 constexpr ap::ToolSpec spec = {.name = "ap-exec",
                                .summary = "execute a run's phases durably, under budget",
                                .options = options};
-
-std::string plain_line(const ap::ExecutorEvent &event)
-{
-    std::string line = event.phase_id.empty() ? "run" : "phase " + event.phase_id;
-    if (event.kind == "note") {
-        return line + ": " + event.message;
-    }
-    line += ": " + (event.status.empty() ? event.kind.substr(event.kind.find('.') + 1)
-                                         : event.status);
-    if (event.attempt > 1) {
-        line += " (attempt " + std::to_string(event.attempt) + ")";
-    }
-    if (event.kind == "phase.ended" || event.kind == "phase.retry") {
-        line += " in " + ap::format_duration(event.elapsed);
-    }
-    if (event.tokens > 0) {
-        line += ", " + ap::format_count(event.tokens) + " tokens";
-    }
-    return event.message.empty() ? line : line + ": " + event.message;
-}
 
 std::string warning_line(const ap::ExecutorEvent &event)
 {
@@ -64,7 +43,7 @@ public:
         if (event.kind == "warning") {
             ap::warn(warning_line(event));
         } else if (!quiet_) {
-            ap::print(plain_line(event) + "\n");
+            ap::print(ap::executor_event_line(event) + "\n");
             static_cast<void>(std::fflush(stdout));
         }
     }
@@ -84,7 +63,7 @@ public:
         if (event.kind == "warning") {
             status(warning_line(event));
         } else if (event.kind != "phase.started" && event.kind != "phase.checks") {
-            lines_.print_above(coloured(event.status, plain_line(event)));
+            lines_.print_above(coloured(event.status, ap::executor_event_line(event)));
         }
     }
 
@@ -99,7 +78,7 @@ public:
 
     std::optional<std::chrono::milliseconds> refresh_interval() const override
     {
-        return 250ms;
+        return std::chrono::milliseconds(250);
     }
 
     void refresh(const ap::ExecutorRunView &run,
@@ -172,19 +151,24 @@ std::unique_ptr<ap::ExecutorObserver> make_observer(const ap::Arguments &argumen
     return std::make_unique<PlainObserver>(arguments.has("quiet"));
 }
 
+std::optional<ap::LauncherKind> launcher_from(const ap::Arguments &arguments)
+{
+    const auto chosen = arguments.choice("launcher", ap::launcher_names());
+    return chosen ? std::optional(static_cast<ap::LauncherKind>(*chosen)) : std::nullopt;
+}
+
 ap::ExitStatus execute(const ap::Arguments &arguments)
 {
     const auto run_id = arguments.value("run-id");
     if (!run_id) {
         throw ap::UsageError("--run-id is required");
     }
-    ap::ExecutorOptions executor_options;
-    executor_options.run_id = *run_id;
-    if (const auto jobs = arguments.integer("jobs", 1, ap::Config::most_jobs)) {
-        executor_options.jobs = static_cast<int>(*jobs);
-    }
-    executor_options.stop_on_first_failure = arguments.has("stop-on-first-failure");
-    executor_options.once = arguments.has("once");
+    ap::ExecutorOptions executor_options = {
+        .run_id = *run_id,
+        .jobs = arguments.integer("jobs", 1, ap::Config::most_jobs),
+        .launcher = launcher_from(arguments),
+        .stop_on_first_failure = arguments.has("stop-on-first-failure"),
+        .once = arguments.has("once")};
     ap::State state(ap::state_paths(arguments.value("db")), ap::State::Access::Write,
                     spec.name);
     return ap::Executor(state, std::move(executor_options),

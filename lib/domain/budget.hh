@@ -77,6 +77,9 @@ inline constexpr int64_t largest_amount = 1'000'000'000'000;
 /// wrong type or range.
 Usage usage_from_json(const Json &record);
 
+/// The reverse: what usage_from_json() reads the same usage from.
+Json usage_to_json(const Usage &usage);
+
 /// Reads usage records, one JSON object a line, blank lines allowed. Throws
 /// Error(BadData) "SOURCE:LINE: ..." for the first that is none.
 std::vector<Usage> usage_from_lines(std::string_view lines, std::string_view source);

@@ -68,21 +68,6 @@ std::string body_of(const Json &message, std::string_view source)
     return *body;
 }
 
-Json usage_to_json(const Usage &usage)
-{
-    return Json::object()
-        .set("provider", usage.provider)
-        .set("model", usage.model)
-        .set("prompt_tokens", usage.prompt_tokens)
-        .set("completion_tokens", usage.completion_tokens)
-        .set("cached_tokens", usage.cached_tokens)
-        .set("cache_write_tokens", usage.cache_write_tokens)
-        .set("reasoning_tokens", usage.reasoning_tokens)
-        .set("cost_microusd", usage.cost_microusd)
-        .set("duration_ms", usage.duration_ms)
-        .set("estimated", usage.estimated);
-}
-
 } // namespace
 
 std::string call_record_line(const CallRecord &record)

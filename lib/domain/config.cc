@@ -64,6 +64,15 @@ void read_jobs(Config &config, const Setting &setting)
     config.jobs = static_cast<int>(read_integer(setting, 1, Config::most_jobs));
 }
 
+void read_launcher(Config &config, const Setting &setting)
+{
+    const auto launcher = launcher_from_name(setting.value);
+    if (!launcher) {
+        refuse(setting, "local or slurm");
+    }
+    config.launcher = *launcher;
+}
+
 void read_output_limit(Config &config, const Setting &setting)
 {
     config.output_limit =
@@ -110,6 +119,7 @@ struct Key
 constexpr Key keys[] = {
     {"AUTOPACK_APPROVAL_COMMAND", read_approval_command},
     {"AUTOPACK_JOBS", read_jobs},
+    {"AUTOPACK_LAUNCHER", read_launcher},
     {"AUTOPACK_OUTPUT_LIMIT", read_output_limit},
     {"AUTOPACK_PHASE_TOKEN_CAP", read_phase_token_cap},
     {"AUTOPACK_PHASE_TOKEN_MULTIPLIERS", read_multipliers},

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "domain/plan.hh"
 #include "domain/state.hh"
 #include "domain/token_caps.hh"
 
@@ -18,6 +19,7 @@ struct Config
     int64_t output_limit = 16 << 20;           ///< bytes kept of each output file and log
     int jobs = 1;                              ///< phases an executor executes at once
     std::vector<std::string> approval_command; ///< told of questions; empty: none
+    LauncherKind launcher = LauncherKind::Local; ///< of phases that name none
 };
 
 /// Reads the settings: each from the environment, else from the configuration file, else

@@ -1,6 +1,7 @@
 #include "domain/control_request.hh"
 
 #include "base/text.hh"
+#include "domain/batch_job.hh"
 #include "domain/integrity.hh"
 #include "domain/lease.hh"
 #include "domain/run.hh"
@@ -61,6 +62,12 @@ std::string control_idle_run(State &state, const ControlRequest &request,
     const int64_t id = submit_control(state.database(), request.run_id, request.verb,
                                       request.phase_id, request.source, clock);
     forget_dead_processes(state, request.run_id);
+    if (request.verb == ControlVerb::Abort &&
+        has_open_batch_jobs(state.database(), request.run_id)) {
+        throw Error(ExitStatus::TryAgain,
+                    "the request is recorded; the run has batch jobs, which the next "
+                    "ap-exec ends");
+    }
     if (request.verb == ControlVerb::Abort) {
         abort_run(state.database(), request.run_id, "aborted on request", clock);
         apply_control(state.database(), id, "aborted; nothing was executing", clock);

@@ -3,6 +3,7 @@
 #include "base/text.hh"
 #include "domain/integrity.hh"
 #include "domain/run.hh"
+#include "sys/keeper.hh"
 #include "sys/path.hh"
 #include "sys/process.hh"
 
@@ -80,6 +81,7 @@ void Executor::start()
     recover();
     register_executor();
     follow_default_cap();
+    adopt_jobs();
     say({.kind = "run.started"});
     obey();
 }
@@ -280,6 +282,7 @@ void Executor::look_after_state()
     }
     if (running_.empty() && has_open_attempts(database_, options_.run_id)) {
         forget_dead_processes(state_, options_.run_id);
+        adopt_jobs();
     }
     const int64_t version = database_.query_integer("PRAGMA data_version");
     if (std::exchange(data_version_, version) != version) {

@@ -5,10 +5,10 @@
 #include "domain/config.hh"
 #include "domain/control.hh"
 #include "domain/executor_observer.hh"
+#include "domain/launcher.hh"
 #include "domain/lease.hh"
 #include "domain/phase_approvals.hh"
 #include "domain/phase_breakers.hh"
-#include "domain/running_phase.hh"
 #include "domain/state.hh"
 #include "sys/capped_log.hh"
 #include "sys/fifo.hh"
@@ -17,6 +17,7 @@
 #include "sys/watch.hh"
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <random>
@@ -28,7 +29,8 @@ namespace ap {
 struct ExecutorOptions
 {
     std::string run_id;
-    std::optional<int> jobs; ///< unless given, the configuration's
+    std::optional<int64_t> jobs;          ///< unless given, the configuration's
+    std::optional<LauncherKind> launcher; ///< of phases that name none; as with jobs
     bool stop_on_first_failure = false;
     bool once = false; ///< at most one attempt, then stop
 };
@@ -57,6 +59,7 @@ private:
     void register_executor();
     void follow_default_cap();
     void recover();
+    void adopt_jobs();
     void watch();
     void conclude();
     void settle_results();
@@ -64,13 +67,15 @@ private:
 
     void turn();
     void record_turn();
-    void record_usage_of(RunningPhase &phase);
-    void finish_phase_of(RunningPhase &phase);
-    void report_end(const RunningPhase &phase, const PhaseVerdict &verdict);
+    void record_usage_of(LaunchedPhase &phase);
+    void finish_phase_of(LaunchedPhase &phase);
+    void report_end(const LaunchedPhase &phase, const PhaseVerdict &verdict);
     void lease_phases();
     bool is_approved(const Lease &lease);
     void start_leased();
-    std::unique_ptr<PhaseSlot> take_idle_slot();
+    Launcher &launcher(LauncherKind kind);
+    Launcher &launcher_of(const PhaseSpec &phase);
+    void tell_about(LaunchedPhase &phase);
     void start_waiting_checks();
     bool has_something_to_record() const;
     bool may_lease() const;
@@ -82,7 +87,7 @@ private:
     void apply_run_request(ControlVerb verb, const std::string &outcome);
     void check_budgets();
     void warn_near_cap(const std::string &phase_id);
-    void end_over_budget(RunningPhase &phase, const Budget &budget);
+    void end_over_budget(LaunchedPhase &phase, const Budget &budget);
     void end_all(AttemptStatus status, const std::string &reason);
     size_t most_phases() const;
     void on_signal();
@@ -110,8 +115,8 @@ private:
     std::unique_ptr<FifoReader> control_fifo_;
     std::unique_ptr<ControlFiles> control_files_;
     std::unique_ptr<CappedLog> log_;
-    std::vector<std::unique_ptr<RunningPhase>> running_;
-    std::vector<std::unique_ptr<PhaseSlot>> idle_slots_;
+    std::map<LauncherKind, std::unique_ptr<Launcher>> launchers_;
+    std::vector<std::unique_ptr<LaunchedPhase>> running_;
     std::vector<Lease> leased_;
     PhaseApprovals approvals_;
     PhaseBreakers breakers_;

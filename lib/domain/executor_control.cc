@@ -220,7 +220,7 @@ void Executor::warn_near_cap(const std::string &phase_id)
     }
 }
 
-void Executor::end_over_budget(RunningPhase &phase, const Budget &budget)
+void Executor::end_over_budget(LaunchedPhase &phase, const Budget &budget)
 {
     const std::string reason = "phase budget exhausted: " + describe_budget(budget);
     if (phase.ended()) {

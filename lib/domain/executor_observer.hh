@@ -29,6 +29,9 @@ struct ExecutorEvent
 Json executor_event_to_json(const ExecutorEvent &event, std::string_view run_id,
                             UnixMs at);
 
+/// The event in one line for people, without the word that it is a warning.
+std::string executor_event_line(const ExecutorEvent &event);
+
 /// How far the run is, for a live display.
 struct ExecutorRunView
 {

@@ -211,6 +211,27 @@ void return_lease(Sqlite &database, const Lease &lease, UnixMs not_before,
         .run();
 }
 
+Lease lease_of_attempt(Sqlite &database, int64_t attempt_id)
+{
+    Statement query = database.prepare(
+        "SELECT a.run_id, a.number, a.lease, a.started_at, p.spec, p.failures "
+        "FROM attempts a JOIN phases p USING (run_id, phase_id) "
+        "WHERE a.attempt_id = ?1");
+    query.bind_all(attempt_id);
+    if (!query.step()) {
+        throw Error(ExitStatus::Bug, "no attempt " + std::to_string(attempt_id));
+    }
+    Lease lease;
+    lease.attempt_id = attempt_id;
+    lease.run_id = query.text(0);
+    lease.number = query.integer(1);
+    lease.token = query.text(2);
+    lease.started_at = query.integer(3);
+    lease.phase = phase_spec_from_json(query.text(4));
+    lease.failures = query.integer(5);
+    return lease;
+}
+
 void begin_checks(Sqlite &database, const Lease &lease)
 {
     in_transaction(database, [&] {

@@ -68,6 +68,10 @@ std::optional<Lease> lease_next_phase(Sqlite &database, std::string_view run_id,
 void return_lease(Sqlite &database, const Lease &lease, UnixMs not_before,
                   std::string_view reason, const Clock &clock);
 
+/// The lease of an open attempt, for whoever takes it up from a dead executor; without a
+/// gateway's key, which only the attempt has.
+Lease lease_of_attempt(Sqlite &database, int64_t attempt_id);
+
 /// The command has succeeded and its checks begin: phase and attempt become CI_RUNNING.
 void begin_checks(Sqlite &database, const Lease &lease);
 

@@ -26,4 +26,14 @@ FifoSpool &PhaseSlot::move_fifo(const std::string &fifo_path,
     return *fifo_;
 }
 
+std::unique_ptr<PhaseSlot> PhaseSlots::take()
+{
+    if (idle_.empty()) {
+        return std::make_unique<PhaseSlot>();
+    }
+    std::unique_ptr<PhaseSlot> slot = std::move(idle_.back());
+    idle_.pop_back();
+    return slot;
+}
+
 } // namespace ap

@@ -5,6 +5,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace ap {
 
@@ -30,6 +31,19 @@ public:
 private:
     Keeper keeper_;
     std::unique_ptr<FifoSpool> fifo_;
+};
+
+/// The slots that no phase has at the moment.
+class PhaseSlots
+{
+public:
+    /// One of them, or a new one.
+    std::unique_ptr<PhaseSlot> take();
+
+    void give(std::unique_ptr<PhaseSlot> slot) { idle_.push_back(std::move(slot)); }
+
+private:
+    std::vector<std::unique_ptr<PhaseSlot>> idle_;
 };
 
 } // namespace ap

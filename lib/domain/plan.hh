@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -38,6 +39,33 @@ enum class GatewayUse {
     Command, ///< its command, not its checks
     All,     ///< its command and its checks
     None,    ///< nothing: it is as if there were no gateway
+};
+
+/// Where a phase is executed.
+enum class LauncherKind {
+    Local, ///< on the executor's machine, by the executor
+    Slurm, ///< as a batch job of Slurm
+};
+
+/// Their names, in that order.
+std::span<const std::string_view> launcher_names();
+
+std::string_view launcher_name(LauncherKind launcher);
+
+/// The launcher of that name; nothing if there is none.
+std::optional<LauncherKind> launcher_from_name(std::string_view name);
+
+/// What a phase asks of Slurm. Empty strings are left to Slurm's own defaults.
+struct SlurmRequest
+{
+    std::string partition;
+    std::string account;
+    std::string qos;
+    std::string reservation;
+    std::string constraint;    ///< features of nodes, in sbatch's terms
+    std::string gres;          ///< generic resources, "gpu:1"
+    std::string mem;           ///< of the node, "4G"
+    std::optional<int> cpus{}; ///< of one task
 };
 
 /// Waits between attempts: first * factor^(n-1), at most longest, each time shortened by
@@ -86,6 +114,8 @@ struct PhaseSpec
     int max_attempts = 1;
     int max_interruptions = 25; ///< attempts lost to crashes before the phase fails
     Backoff backoff;
+    std::optional<LauncherKind> launcher; ///< none: the executor's
+    SlurmRequest slurm;                   ///< for when Slurm executes it
 };
 
 /// One tier: its phases start when all phases of the tiers before it are complete.

@@ -29,7 +29,8 @@ constexpr auto members_of_phase =
                                      "cost_cap_usd", "timeout",
                                      "idle_timeout", "grace",
                                      "max_attempts", "max_interruptions",
-                                     "backoff",      "approval"});
+                                     "backoff",      "approval",
+                                     "launcher",     "slurm"});
 
 constexpr auto members_of_backoff =
     std::to_array<std::string_view>({"first", "longest", "factor", "jitter"});
@@ -195,29 +196,14 @@ void read_limits(ObjectReader &reader, PhaseSpec &phase)
 
 void read_agent(ObjectReader &reader, PhaseSpec &phase)
 {
-    const auto name = reader.text("agent");
-    const auto *found = std::find(agents.begin(), agents.end(), name.value_or("none"));
-    if (found == agents.end()) {
-        reader.faults().expected(reader.pointer_to("agent"),
-                                 "none, claude, codex, opencode or custom",
-                                 reader.get("agent"));
-        return;
-    }
-    phase.agent = static_cast<Agent>(found - agents.begin());
+    phase.agent = static_cast<Agent>(reader.choice("agent", agents).value_or(0));
     phase.agent_template = reader.identifier("agent_template").value_or("");
 }
 
 void read_gateway(ObjectReader &reader, PhaseSpec &phase)
 {
-    const auto name = reader.text("gateway");
-    const auto *found =
-        std::find(gateway_uses.begin(), gateway_uses.end(), name.value_or("command"));
-    if (found == gateway_uses.end()) {
-        reader.faults().expected(reader.pointer_to("gateway"), "command, all or none",
-                                 reader.get("gateway"));
-        return;
-    }
-    phase.gateway = static_cast<GatewayUse>(found - gateway_uses.begin());
+    phase.gateway =
+        static_cast<GatewayUse>(reader.choice("gateway", gateway_uses).value_or(0));
 }
 
 void read_work(ObjectReader &reader, PhaseSpec &phase)
@@ -338,6 +324,7 @@ PhaseSpec read_phase(const Json &value, const std::string &pointer, PlanFaults &
     phase.approval = read_phase_approval(reader);
     read_work(reader, phase);
     read_limits(reader, phase);
+    read_launcher(reader, phase);
     return phase;
 }
 
@@ -374,6 +361,7 @@ Json phase_spec_to_json(const PhaseSpec &phase)
         json.set("approval", phase_approval_to_json(*phase.approval));
     }
     set_limits(json, phase);
+    set_launcher(json, phase);
     return json;
 }
 

@@ -168,6 +168,21 @@ std::optional<std::string> ObjectReader::identifier(std::string_view name)
     return value;
 }
 
+std::optional<size_t> ObjectReader::choice(std::string_view name,
+                                           std::span<const std::string_view> values)
+{
+    const auto value = text(name);
+    if (!value) {
+        return std::nullopt;
+    }
+    const auto found = std::find(values.begin(), values.end(), *value);
+    if (found == values.end()) {
+        wrong(name, alternatives(values));
+        return std::nullopt;
+    }
+    return static_cast<size_t>(found - values.begin());
+}
+
 std::optional<int64_t> ObjectReader::integer(std::string_view name, int64_t low,
                                              int64_t high)
 {

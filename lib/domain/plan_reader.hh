@@ -65,6 +65,10 @@ public:
     std::optional<int64_t> integer(std::string_view name, int64_t low, int64_t high);
     std::optional<double> number(std::string_view name, double low, double high);
 
+    /// The position in `values` of a string that must be one of them.
+    std::optional<size_t> choice(std::string_view name,
+                                 std::span<const std::string_view> values);
+
     /// "90s" or a number of seconds; `least` is the shortest allowed.
     std::optional<std::chrono::milliseconds> duration(std::string_view name,
                                                       std::chrono::milliseconds least);
@@ -93,7 +97,12 @@ std::span<const std::string_view> phase_members();
 std::span<const std::string_view> backoff_members();
 std::span<const std::string_view> stdin_members();
 std::span<const std::string_view> approval_members();
+std::span<const std::string_view> slurm_members();
 std::span<const std::string_view> agent_names();
+
+/// Reads `launcher` and `slurm` of a phase, and the reverse.
+void read_launcher(ObjectReader &reader, PhaseSpec &phase);
+void set_launcher(Json &json, const PhaseSpec &phase);
 
 /// Reads one phase; faults are recorded under `pointer`. Its dependencies are not looked
 /// up.

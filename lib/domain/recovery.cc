@@ -59,22 +59,14 @@ std::vector<DeadExecutor> dead_executors(Sqlite &database, std::string_view run_
 
 std::vector<OrphanedAttempt> open_attempts(Sqlite &database, const DeadExecutor &executor)
 {
+    // What a batch system executes goes on without its executor; the next takes it up.
     Statement query = database.prepare(
-        "SELECT a.attempt_id, a.number, a.lease, a.started_at, p.spec, p.failures "
-        "FROM attempts a JOIN phases p USING (run_id, phase_id) "
-        "WHERE a.executor_id = ?1 AND a.ended_at IS NULL");
+        "SELECT attempt_id FROM attempts WHERE executor_id = ?1 AND ended_at IS NULL "
+        "AND attempt_id NOT IN (SELECT attempt_id FROM batch_jobs)");
     query.bind_all(executor.executor_id);
     std::vector<OrphanedAttempt> attempts;
     while (query.step()) {
-        Lease lease;
-        lease.run_id = executor.run_id;
-        lease.attempt_id = query.integer(0);
-        lease.number = query.integer(1);
-        lease.token = query.text(2);
-        lease.started_at = query.integer(3);
-        lease.phase = phase_spec_from_json(query.text(4));
-        lease.failures = query.integer(5);
-        attempts.push_back({executor, std::move(lease)});
+        attempts.push_back({executor, lease_of_attempt(database, query.integer(0))});
     }
     return attempts;
 }

@@ -57,18 +57,17 @@ std::string describe(const KeptResult &result, const std::string &command)
 
 } // namespace
 
-RunningPhase::RunningPhase(Lease lease, std::unique_ptr<PhaseSlot> slot,
-                           const StatePaths &paths, PollLoop &loop, const Clock &clock,
-                           int64_t output_limit)
-    : lease_(std::move(lease))
+RunningPhase::RunningPhase(Lease lease, PhaseSlots &slots, const StatePaths &paths,
+                           PollLoop &loop, const Clock &clock, int64_t output_limit)
+    : LaunchedPhase(std::move(lease), PhaseUsage(reader_for(lease)))
     , paths_(paths)
     , loop_(loop)
     , clock_(clock)
     , output_limit_(output_limit)
-    , slot_(std::move(slot))
+    , slots_(slots)
+    , slot_(slots.take())
     , directory_(paths.attempt_directory(lease_.run_id, lease_.phase.id, lease_.number))
     , usage_files_(usage_files(directory_))
-    , usage_(reader_for(lease_))
     , started_(clock.monotonic())
     , last_output_(started_)
 {
@@ -83,7 +82,9 @@ RunningPhase::~RunningPhase()
 {
     close_capture(standard_output_);
     close_capture(standard_error_);
-    if (slot_) {
+    if (ended()) {
+        slots_.give(std::move(slot_));
+    } else {
         loop_.remove(slot_->keeper().fd());
         loop_.remove(slot_->fifo().fd());
     }
@@ -334,17 +335,10 @@ RunningPhase::Milliseconds RunningPhase::next_deadline() const
     return deadline;
 }
 
-void RunningPhase::fail(AttemptStatus status, std::string reason)
-{
-    outcome_.status = status;
-    outcome_.reason = std::move(reason);
-}
-
 void RunningPhase::finish(AttemptStatus status, std::string reason)
 {
     stage_ = Stage::Ended;
-    outcome_.status = status;
-    outcome_.reason = std::move(reason);
+    fail(status, std::move(reason));
     outcome_.duration_ms = elapsed().count();
     read_usage(true);
     loop_.remove(slot_->fifo().fd());

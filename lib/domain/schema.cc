@@ -6,6 +6,7 @@
 #include "domain/migrations/m0004_capabilities.hh"
 #include "domain/migrations/m0005_users.hh"
 #include "domain/migrations/m0006_approvals.hh"
+#include "domain/migrations/m0007_batch_jobs.hh"
 
 namespace ap {
 
@@ -19,6 +20,7 @@ constexpr Migration all_migrations[] = {
     {4, "capabilities", migrations_sql::capabilities},
     {5, "users, tokens, sums of usage", migrations_sql::users},
     {6, "approvals", migrations_sql::approvals},
+    {7, "batch jobs", migrations_sql::batch_jobs},
 };
 
 } // namespace

@@ -144,6 +144,19 @@ void check_version(Sqlite &database, const std::string &path)
     }
 }
 
+// SQLite's log is shared between processes through memory, which another machine has not:
+// opened from there, the file would be damaged.
+void refuse_remote_state(const StatePaths &paths)
+{
+    const char *remote = std::getenv("AUTOPACK_REMOTE_STATE");
+    if (remote != nullptr && *remote != '\0') {
+        throw Error(ExitStatus::Unavailable,
+                    "the database '" + paths.database +
+                        "' belongs to another machine (AUTOPACK_REMOTE_STATE is set): "
+                        "report usage through AUTOPACK_USAGE_FIFO");
+    }
+}
+
 } // namespace
 
 std::string StatePaths::run_directory(std::string_view run_id) const
@@ -174,6 +187,7 @@ StatePaths state_paths(const std::optional<std::string> &option)
 
 Sqlite open_database(const StatePaths &paths, State::Access access)
 {
+    refuse_remote_state(paths);
     finish_interrupted_restore(paths);
     if (access == State::Access::Create) {
         make_directories(paths.directory);

@@ -110,6 +110,25 @@ Usage usage_from_json(const Json &record)
     return usage;
 }
 
+Json usage_to_json(const Usage &usage)
+{
+    Json record = Json::object();
+    record.set("provider", usage.provider)
+        .set("model", usage.model)
+        .set("prompt_tokens", usage.prompt_tokens)
+        .set("completion_tokens", usage.completion_tokens)
+        .set("cached_tokens", usage.cached_tokens)
+        .set("cache_write_tokens", usage.cache_write_tokens)
+        .set("reasoning_tokens", usage.reasoning_tokens)
+        .set("cost_microusd", usage.cost_microusd)
+        .set("duration_ms", usage.duration_ms)
+        .set("estimated", usage.estimated);
+    if (usage.request_id) {
+        record.set("request_id", *usage.request_id);
+    }
+    return record;
+}
+
 std::vector<Usage> usage_from_lines(std::string_view lines, std::string_view source)
 {
     std::vector<Usage> records;

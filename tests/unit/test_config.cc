@@ -9,11 +9,9 @@ using namespace ap;
 namespace {
 
 constexpr const char *variables[] = {
-    "AUTOPACK_CONFIG",
-    "AUTOPACK_JOBS",
-    "AUTOPACK_OUTPUT_LIMIT",
-    "AUTOPACK_PHASE_TOKEN_CAP",
-    "AUTOPACK_PHASE_TOKEN_MULTIPLIERS",
+    "AUTOPACK_CONFIG",          "AUTOPACK_JOBS",
+    "AUTOPACK_LAUNCHER",        "AUTOPACK_OUTPUT_LIMIT",
+    "AUTOPACK_PHASE_TOKEN_CAP", "AUTOPACK_PHASE_TOKEN_MULTIPLIERS",
     "AUTOPACK_RUN_TOKEN_CAP",
 };
 
@@ -186,6 +184,15 @@ void refuses_malformed_variables()
     }
 }
 
+void takes_the_launcher_by_its_name()
+{
+    CHECK_EQUAL(Installation().load().launcher, LauncherKind::Local);
+    CHECK_EQUAL(Installation("AUTOPACK_LAUNCHER=slurm").load().launcher,
+                LauncherKind::Slurm);
+    const std::string refusal = Installation("AUTOPACK_LAUNCHER=moon").refusal();
+    CHECK(refusal.ends_with("AUTOPACK_LAUNCHER: expected local or slurm, got 'moon'"));
+}
+
 } // namespace
 
 int main()
@@ -200,6 +207,7 @@ int main()
         TEST(names_file_and_line_of_a_fault),
         TEST(refuses_a_fault_that_the_environment_overrides),
         TEST(refuses_malformed_variables),
+        TEST(takes_the_launcher_by_its_name),
     };
     return cmocka_run_group_tests(tests, nullptr, nullptr);
 }

@@ -1,6 +1,7 @@
 #include "check.hh"
 #include "support.hh"
 
+#include "domain/batch_job.hh"
 #include "domain/control_request.hh"
 #include "domain/lease.hh"
 #include "domain/run.hh"
@@ -109,6 +110,24 @@ void leaves_the_request_when_nobody_answers_in_time()
     CHECK_EQUAL(run.request(ControlVerb::Abort), "recorded");
 }
 
+void an_abort_with_batch_jobs_is_left_to_the_next_executor()
+{
+    ControlledRun run;
+    run.execute();
+    {
+        Transaction transaction(run.database());
+        announce_batch_job(run.database(),
+                           *lease_next_phase(run.database(), "r", 1, SystemClock()));
+        transaction.commit();
+    }
+    run.database().execute("UPDATE executors SET ended_at = 1, outcome = 'died'");
+    CHECK_THROWS(run.request(ControlVerb::Abort), Error, [](const Error &error) {
+        CHECK_EQUAL(error.status(), ExitStatus::TryAgain);
+    });
+    CHECK_EQUAL(run_standing(run.database(), "r").requested, "abort");
+    CHECK(has_open_batch_jobs(run.database(), "r"));
+}
+
 } // namespace
 
 int main()
@@ -119,6 +138,7 @@ int main()
         TEST(records_no_stop_that_nobody_can_obey),
         TEST(returns_what_an_executor_answers),
         TEST(leaves_the_request_when_nobody_answers_in_time),
+        TEST(an_abort_with_batch_jobs_is_left_to_the_next_executor),
     };
     return cmocka_run_group_tests(tests, nullptr, nullptr);
 }

@@ -365,11 +365,31 @@ void agrees_with_the_json_schema()
     check_schema_members(phase.get("backoff").get("properties"), backoff_members());
     check_schema_members(phase.get("stdin").get("oneOf").at(1).get("properties"),
                          stdin_members());
+    check_schema_members(phase.get("slurm").get("properties"), slurm_members());
     const Json agents = phase.get("agent").get("enum");
     CHECK_EQUAL(agents.size(), agent_names().size());
     for (size_t i = 0; i < agents.size(); i++) {
         CHECK_EQUAL(agents.at(i).as_string(), agent_names()[i]);
     }
+}
+
+void reads_the_launcher_and_what_is_asked_of_slurm()
+{
+    CHECK(!first_phase(phase_with("\"cwd\": \"\"")).launcher.has_value());
+    const PhaseSpec phase = first_phase(phase_with(
+        R"("launcher": "slurm", "slurm": {"partition": "gpu", "cpus": 8, "mem": "4G"})"));
+    const PhaseSpec again = phase_spec_from_json(phase_spec_to_json(phase).dump());
+    for (const PhaseSpec &each : {phase, again}) {
+        CHECK(each.launcher == LauncherKind::Slurm);
+        CHECK_EQUAL(each.slurm.partition, "gpu");
+        CHECK_EQUAL(each.slurm.mem, "4G");
+        CHECK_EQUAL(each.slurm.cpus.value_or(0), 8);
+    }
+    check_member_fault(R"("launcher": "moon")",
+                       "launcher: expected local or slurm, got \"moon\"");
+    check_member_fault(R"("slurm": {"gpus": 1})",
+                       "slurm/gpus: unknown member \"gpus\"; did you mean "
+                       "\"cpus\"?");
 }
 
 } // namespace
@@ -395,6 +415,7 @@ int main()
         TEST(finds_lines_behind_escapes_and_strings),
         TEST(survives_deep_nesting_and_long_chains),
         TEST(agrees_with_the_json_schema),
+        TEST(reads_the_launcher_and_what_is_asked_of_slurm),
     };
     return cmocka_run_group_tests(tests, nullptr, nullptr);
 }

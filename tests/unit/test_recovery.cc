@@ -3,6 +3,7 @@
 #include "support.hh"
 
 #include "domain/attempt_usage.hh"
+#include "domain/batch_job.hh"
 #include "domain/control.hh"
 #include "domain/integrity.hh"
 #include "domain/lease.hh"
@@ -357,6 +358,17 @@ void ends_them_without_holding_the_database()
     CHECK_EQUAL(run.get().query_text("SELECT goal FROM runs"), "written");
 }
 
+void leaves_batch_jobs_to_the_next_executor()
+{
+    Fixture run;
+    announce_batch_job(run.get(), run.lease(run.add_executor(dead_process())));
+    const CleanupResult result = forget_dead_processes(run.state());
+    CHECK_EQUAL(result.executors, 1);
+    CHECK_EQUAL(result.attempts, 0);
+    CHECK_EQUAL(run.phases(), "a:EXECUTING b:QUEUED");
+    run.check_sound();
+}
+
 } // namespace
 
 int main()
@@ -376,6 +388,7 @@ int main()
         TEST(tries_again_after_a_requested_timeout_if_the_plan_says_so),
         TEST(ends_what_the_attempt_left_running_first),
         TEST(ends_them_without_holding_the_database),
+        TEST(leaves_batch_jobs_to_the_next_executor),
     };
     return cmocka_run_group_tests(tests, nullptr, nullptr);
 }

@@ -227,6 +227,18 @@ void appends_events()
                 "a.kind:---{} b.kind:rp3{\"x\":1}");
 }
 
+void refuses_the_database_of_another_machine()
+{
+    const check::TemporaryDirectory directory;
+    const StatePaths paths = check::paths_in(directory);
+    State(paths, State::Access::Create, "test");
+    const Environment remote("AUTOPACK_REMOTE_STATE", "1");
+    expect_error(paths, State::Access::Write, ExitStatus::Unavailable,
+                 "belongs to another machine");
+    expect_error(paths, State::Access::Read, ExitStatus::Unavailable,
+                 "AUTOPACK_USAGE_FIFO");
+}
+
 } // namespace
 
 int main()
@@ -245,6 +257,7 @@ int main()
         TEST(reads_a_file_that_it_may_not_write),
         TEST(says_why_a_file_cannot_be_read),
         TEST(appends_events),
+        TEST(refuses_the_database_of_another_machine),
     };
     return cmocka_run_group_tests(tests, nullptr, nullptr);
 }
