@@ -89,8 +89,9 @@ public:
     void reroute(CallId call, std::string_view provider) noexcept;
 
     /// What was seen of the answer so far. Once the input is known the rest of its bound
-    /// goes back to the account. False if the answer has grown beyond its reservation and
-    /// no more can be reserved: the caller should end it.
+    /// goes back to the account. `output_seen` beyond what was granted is reserved, too:
+    /// it is to be no bound, but what there was. False if the answer has grown beyond its
+    /// reservation and no more can be reserved: the caller should end it.
     bool observe(CallId call, std::optional<int64_t> input_known,
                  int64_t output_seen) noexcept;
 

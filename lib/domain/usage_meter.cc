@@ -161,7 +161,7 @@ private:
     void update()
     {
         progress_.input_known = said_input();
-        progress_.output_seen = said_output();
+        progress_.output_told = progress_.output_seen = said_output();
         progress_.final = reader_.figures().final;
         if (!progress_.final) {
             progress_.output_seen =

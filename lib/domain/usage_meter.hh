@@ -3,6 +3,7 @@
 #include "domain/budget.hh"
 #include "domain/dialect.hh"
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -23,10 +24,18 @@ struct ResponseForm
 struct MeterProgress
 {
     std::optional<int64_t> input_known; ///< all input, once the provider has said it
+    int64_t output_told = 0; ///< output tokens that the provider has said so far
     /// Output tokens so far: what the provider said, or an upper bound from the visible
     /// text (a token is at least a byte), whichever is more.
     int64_t output_seen = 0;
     bool final = false; ///< the provider has said the final usage
+
+    /// Output tokens so far, at most, of a call that was granted `output`: a provider
+    /// that keeps to the limit makes no more of any number of bytes.
+    int64_t output_within(int64_t output) const noexcept
+    {
+        return std::max(output_told, std::min(output_seen, output));
+    }
 };
 
 /// What a response was found to use.

@@ -161,7 +161,7 @@ void GateCall::on_piece(std::string_view piece)
         meter_->feed(piece);
         const MeterProgress &progress = meter_->progress();
         within = gateway_.ledger_.observe(reservation_, progress.input_known,
-                                          progress.output_seen);
+                                          progress.output_within(output_));
     }
     pass(piece);
     if (!within && !finished_) {

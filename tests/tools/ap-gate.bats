@@ -102,6 +102,15 @@ teardown() {
     ap-db check
 }
 
+@test "a stream of more bytes than tokens is not cut where just its tokens fit" {
+    start_gate 420
+    messages '{"stream": true, "max_tokens": 200}' -o answer \
+        -H 'x-mock-scenario: {"output_tokens": 200}'
+    grep -q message_stop answer
+    [ "$(grep -o 'w[0-9]* ' answer | wc -c)" -gt 420 ]
+    same_as_served
+}
+
 @test "a call is refused by its bound where its input cannot be counted" {
     start_gate 1200
     text=$(head -c 3200 /dev/zero | tr '\0' x)

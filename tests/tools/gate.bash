@@ -74,12 +74,15 @@ recorded() {
     [ "$(query 'SELECT count(*) FROM llm_usage_events')" -eq "$1" ]
 }
 
-# What was recorded is what the mock says it served, to the token.
-same_as_served() {
-    wait_until recorded "$(wc -l < served)"
+# Whether what was recorded is what the mock says it served, to the token.
+is_as_served() {
     [ "$(query 'SELECT sum(prompt_tokens), sum(completion_tokens) FROM llm_usage_events')" = \
         "$(jq -s -r '[(map(.prompt_tokens) | add), (map(.completion_tokens) | add)] |
                      join("|")' served)" ]
+}
+
+same_as_served() {
+    wait_until is_as_served
 }
 
 # What the mock's next calls meet: one scenario each, then the default.

@@ -119,6 +119,19 @@ constexpr std::string_view chat_stream =
     R"(data: {"id":"c","choices":[],"usage":{"prompt_tokens":19,"completion_tokens":10,"total_tokens":29,"prompt_tokens_details":{"cached_tokens":8},"completion_tokens_details":{"reasoning_tokens":4}}})"
     "\n\ndata: [DONE]\n\n";
 
+void text_is_no_more_output_than_was_granted_unless_the_provider_says_so()
+{
+    UsageMeter meter(anthropic_sse, bound);
+    const size_t end = anthropic_stream.find("event: message_delta");
+    meter.feed(anthropic_stream.substr(0, end));
+    const MeterProgress before = meter.progress();
+    CHECK(before.output_seen > 3 && before.output_told == 1);
+    CHECK_EQUAL(before.output_within(3), 3);
+    CHECK_EQUAL(before.output_within(1000), before.output_seen);
+    meter.feed(anthropic_stream.substr(end));
+    CHECK_EQUAL(meter.progress().output_within(3), 15);
+}
+
 void chat_answers_and_streams_are_read()
 {
     check_metered(
@@ -243,6 +256,7 @@ int main()
         TEST(anthropic_streams_have_totals_that_grow),
         TEST(a_cut_anthropic_stream_is_estimated_from_what_was_seen),
         TEST(the_input_is_known_as_soon_as_it_is_said),
+        TEST(text_is_no_more_output_than_was_granted_unless_the_provider_says_so),
         TEST(chat_answers_and_streams_are_read),
         TEST(a_chat_stream_without_usage_is_estimated),
         TEST(servers_that_send_usage_with_every_chunk_are_exact_at_the_end_only),
