@@ -78,6 +78,10 @@ void GateCall::take_owner(const std::optional<CapabilityOwner> &owner)
             answer_fault(GateFault::BadRequest, error.what());
             return;
         }
+        if (config_->cache) {
+            look_up();
+            return;
+        }
     }
     choose_provider();
 }

@@ -100,6 +100,12 @@ private:
     bool take_route(const GateFallback &next);
     void withdraw();
     bool count_input(const Admission &admission);
+    // gate_call_cache.cc: answers kept
+    void look_up();
+    void answer_again(const CallRecord &kept);
+    void begin_keeping(std::span<const HttpField> fields);
+    void keep(std::string_view piece);
+    void end_keeping();
     // gate_call_end.cc: the books, the breaker, the record, and the end
     void report(bool failed, const std::string &reason,
                 std::optional<std::chrono::milliseconds> retry_after = std::nullopt);
@@ -156,6 +162,8 @@ private:
     int status_ = 0;
     bool answering_ = false;             // the client's answer was begun
     std::shared_ptr<CallRecord> record_; // where calls are archived
+    std::string answer_key_;             // where answers are kept
+    std::shared_ptr<CallRecord> kept_;   // the answer as the client gets it
 };
 
 } // namespace ap

@@ -141,6 +141,9 @@ void GateCall::begin_answer(int status, std::span<const HttpField> fields)
         length && !strip_ ? parse_integer(*length, 0, INT64_MAX) : std::nullopt;
     answering_ = true;
     begin_record(fields);
+    if (!answer_key_.empty()) {
+        begin_keeping(fields);
+    }
     exchange_->on_drained(few_queued, [weak = weak_from_this()] {
         if (const auto self = weak.lock()) {
             self->transfer_.resume();
@@ -179,6 +182,9 @@ void GateCall::pass(std::string_view piece)
         strip_->feed(piece, stripped_);
         piece = stripped_;
     }
+    if (kept_) {
+        keep(piece);
+    }
     exchange_->write(piece);
     if (exchange_->queued() > most_queued) {
         transfer_.pause();
@@ -193,10 +199,16 @@ void GateCall::on_end(const HttpEnd &end)
         if (strip_) {
             stripped_.clear();
             strip_->finish(stripped_);
+            if (kept_) {
+                keep(stripped_);
+            }
             exchange_->write(stripped_);
         }
         if (status_ < 500 && status_ != 429) {
             report(false, "");
+        }
+        if (kept_) {
+            end_keeping();
         }
         settle();
         archive(true);

@@ -316,6 +316,12 @@ GateConfig read_gate_config(std::string_view text, const std::string &path)
     read_providers(reader, config, path);
     read_unknown_paths(reader, config);
     set(config.archive, reader.boolean("archive"));
+    if (auto cache = reader.object("cache")) {
+        config.cache.emplace();
+        set(config.cache->size, cache->integer("size", 1 << 20, int64_t{1} << 40));
+        set(config.cache->shared, cache->boolean("shared"));
+        cache->done();
+    }
     set(config.min_output, reader.integer("min_output", 1, 1'000'000));
     set(config.refuse_unknown_models, reader.boolean("refuse_unknown_models"));
     config.prices = read_path(reader, "prices", path);

@@ -60,6 +60,13 @@ struct GateTcp
     std::string host{};    ///< for clients: the certificate's name; empty: the address
 };
 
+/// Whether and how answers are kept.
+struct GateCache
+{
+    int64_t size = int64_t{256} << 20; ///< bytes of all answers together
+    bool shared = false;               ///< runs are given each other's answers
+};
+
 /// What ap-gate.conf(5) says.
 struct GateConfig
 {
@@ -68,6 +75,7 @@ struct GateConfig
     std::vector<GateProvider> providers;
     bool pass_unknown_paths = false;
     bool archive = false;
+    std::optional<GateCache> cache{}; ///< nothing: no answer is kept
     int64_t min_output = 256;
     bool refuse_unknown_models = false; ///< those without a price
     std::string prices{}; ///< path; by default the list installed with the suite

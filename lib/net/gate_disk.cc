@@ -1,6 +1,7 @@
 #include "net/gate_disk.hh"
 
 #include "domain/breaker_rules.hh"
+#include "sys/path.hh"
 
 #include <algorithm>
 #include <future>
@@ -47,12 +48,14 @@ struct GateDisk::Answer
     std::optional<CapabilityOwner> owner;
     BreakerPermit permit{.allowed = true};
     Breaker breaker;
+    std::optional<CallRecord> kept;
     std::string trouble;
 };
 
 GateDisk::GateDisk(const StatePaths &paths)
     : state_(paths, State::Access::Write, "ap-gate")
     , breakers_(state_.database(), clock_)
+    , answers_(join_path(paths.runs, ".autopack-gate-cache")) // in no backup
     , worker_(most_waiting)
 {
 }
@@ -230,6 +233,31 @@ void GateDisk::archive(const std::string &directory,
     post([directory, record = std::move(record)](
              Answer &) { append_call_record(directory, *record); },
          nullptr);
+}
+
+void GateDisk::find_answer(const std::string &key, AnswerThen then)
+{
+    post([this, key](Answer &answer) { answer.kept = answers_.find(key); },
+         [then = std::move(then)](Answer &answer) { then(answer.kept); });
+}
+
+void GateDisk::keep_answer(const std::string &key,
+                           std::shared_ptr<const CallRecord> answer, int64_t most)
+{
+    post([this, key, answer = std::move(answer),
+          most](Answer &) { answers_.keep(key, *answer, most); },
+         nullptr);
+}
+
+void GateDisk::note_hit(const CapabilityOwner &owner, const Usage &usage)
+{
+    post(
+        [this, owner, usage](Answer &) {
+            record_usage(state_.database(),
+                         {owner.run_id, owner.phase_id, owner.attempt, "gateway", {}},
+                         usage, clock_);
+        },
+        nullptr);
 }
 
 void GateDisk::touch()

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "domain/answer_cache.hh"
 #include "domain/breaker.hh"
 #include "domain/call_record.hh"
 #include "domain/capability.hh"
@@ -22,6 +23,7 @@ class GateDisk
 {
 public:
     using OwnerThen = std::function<void(const std::optional<CapabilityOwner> &)>;
+    using AnswerThen = std::function<void(const std::optional<CallRecord> &)>;
     using PermitThen = std::function<void(const BreakerPermit &)>;
 
     /// Opens the database and registers the process.
@@ -49,6 +51,16 @@ public:
 
     /// Has the call appended to the archive in `directory`.
     void archive(const std::string &directory, std::shared_ptr<const CallRecord> record);
+
+    /// The answer kept under answer_key() `key`; `then` is called from run().
+    void find_answer(const std::string &key, AnswerThen then);
+
+    /// Keeps an answer, as AnswerCache says.
+    void keep_answer(const std::string &key, std::shared_ptr<const CallRecord> answer,
+                     int64_t most);
+
+    /// Records a call that was answered without a provider: a usage of nothing.
+    void note_hit(const CapabilityOwner &owner, const Usage &usage);
 
     /// Tells the database that the process lives; to be called every few seconds.
     void touch();
@@ -84,6 +96,7 @@ private:
     SystemClock clock_;
     State state_;
     Breakers breakers_;
+    AnswerCache answers_; // used on the worker's thread only
     std::unordered_map<std::string, Known> owners_;
     std::unordered_map<std::string, Seen> seen_;
     std::string trouble_;

@@ -149,6 +149,8 @@ std::string metrics_text(const GateMetrics &metrics, const LedgerStatus &ledger,
     family(out, "autopack_gate_faults_total", "Answers of the gateway itself.",
            metrics.faults);
     family(out, "autopack_gate_retries_total", "Calls tried again.", metrics.retries);
+    single(out, "autopack_gate_cache_hits_total", "counter",
+           "Calls answered with a kept answer, at no cost.", metrics.hits);
     single(out, "autopack_gate_aborted_total", "counter", "Calls that clients left.",
            metrics.aborted);
     single(out, "autopack_gate_cut_total", "counter", "Answers that providers broke off.",

@@ -37,6 +37,7 @@ struct GateMetrics
     ByLabels cost;            ///< settled, in micro-dollars: by provider and model
     ByLabels faults;          ///< answered by the gateway itself: by reason
     ByLabels retries;         ///< by provider and reason
+    uint64_t hits = 0;        ///< calls answered with a kept answer
     uint64_t aborted = 0;     ///< by clients
     uint64_t cut = 0;         ///< answers broken off by providers
     uint64_t estimated = 0;   ///< settled at an estimate

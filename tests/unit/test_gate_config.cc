@@ -48,7 +48,7 @@ void a_provider_is_all_that_is_needed()
     CHECK_EQUAL(provider.retry.attempts, 3);
     CHECK_EQUAL(config.tcp->address, "127.0.0.1");
     CHECK_EQUAL(config.tcp->port, 4141);
-    CHECK(!config.pass_unknown_paths && !config.archive);
+    CHECK(!config.pass_unknown_paths && !config.archive && !config.cache);
 }
 
 void everything_can_be_said()
@@ -69,6 +69,7 @@ void everything_can_be_said()
                             {"provider": "two", "model": "o3-mini"}]},
               {"name": "two", "family": "openai", "base_url": "https://b"}],
             "unknown_paths": "pass", "archive": true,
+            "cache": {"size": 2000000, "shared": true},
             "min_output": 10, "refuse_unknown_models": true, "prices": "p.json",
             "body_limit": 2048, "connections": 5, "budget_wait": "3s", "drain": 1,
             "ca_file": "/ca.pem", "proxy": "http://proxy:3128"})",
@@ -91,6 +92,7 @@ void everything_can_be_said()
     CHECK_EQUAL(one.fallback[2].provider, "two");
     CHECK_EQUAL(one.fallback[2].model, "o3-mini");
     CHECK(config.pass_unknown_paths && config.archive && config.refuse_unknown_models);
+    CHECK(config.cache && config.cache->size == 2'000'000 && config.cache->shared);
     CHECK_EQUAL(config.prices, directory.file("p.json"));
     CHECK_EQUAL(config.body_limit, 2048u);
     CHECK(config.budget_wait == 3s && config.drain == 1s);
