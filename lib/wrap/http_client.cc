@@ -30,6 +30,13 @@ void set(CURL *easy, CURLoption option, Value value)
     }
 }
 
+long sent_bytes(CURL *easy)
+{
+    long sent = 0;
+    curl_easy_getinfo(easy, CURLINFO_REQUEST_SIZE, &sent);
+    return sent;
+}
+
 } // namespace
 
 // One easy handle and what it is used for now. It is reused, as are its buffers.
@@ -59,7 +66,7 @@ struct HttpClient::Callbacks
     {
         Transfer &transfer = *static_cast<Transfer *>(of);
         HttpClient &client = *transfer.client;
-        const bool heard = client.guarded([&] {
+        const bool heard = client.failures_.guard([&] {
             if (transfer.listener != nullptr && transfer.head.take_line({data, size})) {
                 client.set_deadline(transfer, transfer.timeouts.idle);
                 transfer.listener->on_head(transfer.head.status(),
@@ -78,7 +85,7 @@ struct HttpClient::Callbacks
             return CURL_WRITEFUNC_PAUSE;
         }
         HttpClient &client = *transfer.client;
-        const bool heard = client.guarded([&] {
+        const bool heard = client.failures_.guard([&] {
             if (transfer.listener != nullptr) {
                 client.set_deadline(transfer, transfer.timeouts.idle);
                 transfer.listener->on_piece({data, size});
@@ -87,13 +94,23 @@ struct HttpClient::Callbacks
         return heard ? size : 0;
     }
 
+    // Asked each time that a request is about to be sent. The library sends it again when
+    // a connection that was used before ends without an answer; but the server may have
+    // got it and may be working on it, so only what was not sent is sent anew.
+    static int sending(void *of, char *, char *, int, int) noexcept
+    {
+        const Transfer &transfer = *static_cast<Transfer *>(of);
+        return sent_bytes(transfer.easy.get()) == 0 ? CURL_PREREQFUNC_OK
+                                                    : CURL_PREREQFUNC_ABORT;
+    }
+
     static int socket(CURL *, curl_socket_t fd, int what, void *self, void *) noexcept
     {
         HttpClient &client = *static_cast<HttpClient *>(self);
         if (what == CURL_POLL_REMOVE) {
             client.sockets_.forget(fd);
         } else {
-            client.guarded([&] {
+            client.failures_.guard([&] {
                 client.sockets_.watch(fd, (what & CURL_POLL_IN) != 0,
                                       (what & CURL_POLL_OUT) != 0);
             });
@@ -153,6 +170,8 @@ void HttpClient::make(Transfer &transfer)
     set(easy, CURLOPT_HEADERDATA, &transfer);
     set(easy, CURLOPT_WRITEFUNCTION, Callbacks::piece);
     set(easy, CURLOPT_WRITEDATA, &transfer);
+    set(easy, CURLOPT_PREREQFUNCTION, Callbacks::sending);
+    set(easy, CURLOPT_PREREQDATA, &transfer);
     set(easy, CURLOPT_NOSIGNAL, 1L);
     set(easy, CURLOPT_PATH_AS_IS, 1L);
     set(easy, CURLOPT_HTTP_CONTENT_DECODING, 0L);
@@ -288,7 +307,7 @@ void HttpClient::resume(uint64_t id)
     set_deadline(*transfer, transfer->timeouts.idle);
     in_library([&] { curl_easy_pause(transfer->easy.get(), CURLPAUSE_CONT); });
     if (!in_library_) {
-        rethrow();
+        failures_.rethrow();
     }
 }
 
@@ -323,7 +342,7 @@ void HttpClient::run()
     }
     tell_ended();
     tell_overdue();
-    rethrow();
+    failures_.rethrow();
 }
 
 void HttpClient::tell_ended()
@@ -336,9 +355,8 @@ void HttpClient::tell_ended()
         Transfer &transfer = *static_cast<Transfer *>(static_cast<void *>(context));
         HttpEnd ended;
         if (code != CURLE_OK) {
-            long sent = 0;
-            curl_easy_getinfo(transfer.easy.get(), CURLINFO_REQUEST_SIZE, &sent);
-            ended.how = sent == 0 ? HttpEnd::How::NotSent : HttpEnd::How::Cut;
+            ended.how = sent_bytes(transfer.easy.get()) == 0 ? HttpEnd::How::NotSent
+                                                             : HttpEnd::How::Cut;
             ended.reason = transfer.error[0] != '\0' ? transfer.error.data()
                                                      : curl_easy_strerror(code);
         }
@@ -368,28 +386,7 @@ void HttpClient::end(Transfer &transfer, const HttpEnd &end)
 {
     HttpListener *listener = std::exchange(transfer.listener, nullptr);
     release(transfer.id);
-    guarded([&] { listener->on_end(end); });
-}
-
-template <typename Work>
-bool HttpClient::guarded(const Work &work) noexcept
-{
-    try {
-        work();
-        return true;
-    } catch (...) {
-        if (!failure_) {
-            failure_ = std::current_exception();
-        }
-        return false;
-    }
-}
-
-void HttpClient::rethrow()
-{
-    if (failure_) {
-        std::rethrow_exception(std::exchange(failure_, nullptr));
-    }
+    failures_.guard([&] { listener->on_end(end); });
 }
 
 void HttpClient::CleanUpMulti::operator()(void *multi) const noexcept

@@ -1,12 +1,12 @@
 #pragma once
 
+#include "base/exception_slot.hh"
 #include "base/slots.hh"
 #include "sys/poll_set.hh"
 #include "wrap/http_transfer.hh"
 
 #include <chrono>
 #include <cstdint>
-#include <exception>
 #include <memory>
 #include <optional>
 #include <span>
@@ -25,7 +25,8 @@ struct HttpClientConfig
 
 /// An HTTP/1.1 client (libcurl) for many transfers at once on the caller's thread: it
 /// does something only in run(). Connections are kept and used again; certificates are
-/// verified; redirects are answers like any other. What a listener throws comes out of
+/// verified; redirects are answers like any other. No request is sent twice of which the
+/// server may have got the first. What a listener throws comes out of
 /// run() or resume().
 class HttpClient
 {
@@ -75,9 +76,6 @@ private:
     void end(Transfer &transfer, const HttpEnd &end);
     template <typename Work>
     void in_library(const Work &work);
-    template <typename Work>
-    bool guarded(const Work &work) noexcept;
-    void rethrow();
 
     using TimePoint = std::chrono::steady_clock::time_point;
     static constexpr TimePoint never = TimePoint::max();
@@ -91,7 +89,7 @@ private:
     std::vector<uint64_t> started_; // the same
     TimePoint library_due_ = never;
     TimePoint overdue_check_ = never; // not after the first transfer's deadline
-    std::exception_ptr failure_;
+    ExceptionSlot failures_;
 };
 
 } // namespace ap

@@ -369,6 +369,52 @@ void a_broken_connection_is_told_as_cut()
     CHECK(!listener.end->reason.empty());
 }
 
+// On a connection that was used before, libcurl would send it again.
+void a_request_that_was_sent_is_not_sent_again()
+{
+    Upstream upstream;
+    const std::string url = upstream.url();
+    Listener first;
+    const auto one = upstream.client.start(
+        {.method = "POST", .url = url, .fields = {}, .body = "one"}, first);
+    Talk server = upstream.accept();
+    upstream.hear(server, "one");
+    server.say("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    upstream.run_until([&] { return first.end.has_value(); });
+    Listener second;
+    const auto two = upstream.client.start(
+        {.method = "POST", .url = url, .fields = {}, .body = "two"}, second);
+    upstream.hear(server, "two");
+    server.hang_up();
+    upstream.run_until([&] { return second.end.has_value(); });
+    CHECK(second.end->how == How::Cut);
+    Fd again(accept4(upstream.listening.get(), nullptr, nullptr, SOCK_CLOEXEC));
+    CHECK(!again || Talk(std::move(again)).heard().empty());
+}
+
+void a_connection_found_dead_is_replaced_before_anything_is_sent()
+{
+    Upstream upstream;
+    const std::string url = upstream.url();
+    Listener first;
+    const auto one = upstream.client.start(
+        {.method = "POST", .url = url, .fields = {}, .body = "one"}, first);
+    {
+        Talk server = upstream.accept();
+        upstream.hear(server, "one");
+        server.say("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+        upstream.run_until([&] { return first.end.has_value(); });
+    }
+    Listener second;
+    const auto two = upstream.client.start(
+        {.method = "POST", .url = url, .fields = {}, .body = "two"}, second);
+    Talk server = upstream.accept();
+    upstream.hear(server, "two");
+    server.say("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    upstream.run_until([&] { return second.end.has_value(); });
+    CHECK(second.end->how == How::Whole);
+}
+
 void what_a_listener_throws_comes_out_of_run()
 {
     Upstream upstream;
@@ -428,6 +474,8 @@ int main()
         TEST(a_silent_server_is_given_up_on),
         TEST(a_stalled_answer_is_given_up_on),
         TEST(a_broken_connection_is_told_as_cut),
+        TEST(a_request_that_was_sent_is_not_sent_again),
+        TEST(a_connection_found_dead_is_replaced_before_anything_is_sent),
         TEST(what_a_listener_throws_comes_out_of_run),
         TEST(many_transfers_run_side_by_side),
     };
