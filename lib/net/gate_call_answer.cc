@@ -263,8 +263,10 @@ bool GateCall::try_again(const Verdict &verdict)
     if (wait > retry.longest) {
         return false;
     }
-    gateway_.metrics_.retries[metric_label("provider", was) + "," +
-                              metric_label("reason", verdict.reason)]++;
+    gateway_.metrics_
+        .retries[metric_label("provider", was) + "," +
+                 metric_label("reason",
+                              verdict.not_sent ? "not reached" : verdict.reason)]++;
     timer_ = gateway_.timers_.after(wait, [weak = weak_from_this()] {
         if (const auto self = weak.lock(); self && !self->finished_) {
             self->timer_ = 0;

@@ -42,7 +42,7 @@ struct GateProvider
     int64_t requests_per_minute = 0;
     int64_t tokens_per_minute = 0; ///< of input bound and output limit together
     HttpTimeouts timeouts;
-    std::chrono::milliseconds slow{0}; ///< a first byte later than this is slow; 0: none
+    std::chrono::milliseconds slow{0}; ///< a call that takes longer is slow; 0: none
     GateRetry retry;
     std::vector<GateFallback> fallback; ///< tried in this order
 

@@ -116,10 +116,22 @@ std::string metric_label(std::string_view name, std::string_view value)
     return label + "\"";
 }
 
+std::string_view GateMetrics::model_label(std::string_view model)
+{
+    const bool known = models_.contains(model);
+    if (!known && models_.size() >= most_models) {
+        return "other";
+    }
+    if (!known) {
+        models_.emplace(model);
+    }
+    return model;
+}
+
 void GateMetrics::count_usage(std::string_view provider, const Usage &usage)
 {
-    const std::string labels =
-        metric_label("provider", provider) + "," + metric_label("model", usage.model);
+    const std::string labels = metric_label("provider", provider) + "," +
+                               metric_label("model", model_label(usage.model));
     const std::pair<std::string_view, int64_t> kinds[] = {
         {"prompt", usage.prompt_tokens},       {"completion", usage.completion_tokens},
         {"cached", usage.cached_tokens},       {"cache_write", usage.cache_write_tokens},

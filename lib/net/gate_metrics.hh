@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -45,6 +46,14 @@ struct GateMetrics
     GateHistogram added;      ///< by the gateway, from request to the provider's request
 
     void count_usage(std::string_view provider, const Usage &usage);
+
+    /// The model as a label's value: its name, or "other" once there were most_models
+    /// different ones, since a client can ask for any.
+    std::string_view model_label(std::string_view model);
+    static constexpr size_t most_models = 100;
+
+private:
+    std::set<std::string, std::less<>> models_;
 };
 
 /// What /metrics says besides.
