@@ -143,6 +143,41 @@ teardown() {
     ap-db check
 }
 
+@test "an archived run is served back by ap-replay, without its provider" {
+    chat() {
+        curl -sN "$url/v1/chat/completions" -H "Authorization: Bearer $key" \
+            -d '{"model": "gpt-4o", "stream": true,
+                 "messages": [{"role": "user", "content": "hi"}]}' -o "$1"
+    }
+    start_gate
+    messages '{}' -o plain
+    messages '{"stream": true}' -o stream
+    chat chat
+    wait_until recorded 3
+    stop_gate
+    [ "$(cat .autonomous_runs/r/phases/a/attempt-1/archive.jsonl | wc -l)" -eq 3 ]
+    run ! grep -r -e sk-real -e "$key" .autonomous_runs/r
+    ap-replay --ignore /stream_options --ignore /max_tokens .autonomous_runs/r > replay.out 3>&- &
+    replay=$!
+    wait_until test -s replay.out
+    configure "{\"base_url\": \"$(head -1 replay.out)\"}"
+    jq '.archive = false' ap-gate.conf > new.conf
+    mv new.conf ap-gate.conf
+    start_gate
+    messages '{}' -o plain-again
+    messages '{"stream": true}' -o stream-again
+    chat chat-again
+    kill "$replay"
+    wait "$replay"
+    for answer in plain stream chat; do
+        cmp "$answer" "$answer-again"
+    done
+    [ "$(wc -l < served)" -eq 3 ]
+    wait_until recorded 6
+    [ "$(query 'SELECT count(*) FROM (SELECT DISTINCT model, prompt_tokens,
+                completion_tokens FROM llm_usage_events)')" -le 3 ]
+}
+
 @test "ap-ctl status shows what passes through the gateway" {
     start_gate
     messages '{}' > body
