@@ -18,7 +18,7 @@ teardown() {
 # Runs ap-gate as a service manager does: with a socket that was bound before as
 # descriptor 3, and with NOTIFY_SOCKET, where what it is told goes, a line each, to `told`.
 as_service() {
-    python3 - "$@" > told 3>&- <<'PYTHON' &
+    python3 - > told 3>&- <<'PYTHON' &
 import os, socket, subprocess, sys
 listening = socket.create_server(("127.0.0.1", 0))
 with open("passed-port", "w") as file:
@@ -75,7 +75,8 @@ PYTHON
     url=$(jq -r .url .autonomous_runs/gate.json)
     [ "${url##*:}" = "$(cat passed-port)" ]
     start_attempt
-    key=$(cat key-of-attempt)
+    key=$(cat key-of-attempt) # for messages
+    export key
     [ "$(messages '{}' -o answer -w '%{http_code}')" = 200 ]
     same_as_served
 }

@@ -155,7 +155,7 @@ teardown() {
     chat chat
     wait_until recorded 3
     stop_gate
-    [ "$(cat .autonomous_runs/r/phases/a/attempt-1/archive.jsonl | wc -l)" -eq 3 ]
+    [ "$(wc -l < .autonomous_runs/r/phases/a/attempt-1/archive.jsonl)" -eq 3 ]
     run ! grep -r -e sk-real -e "$key" .autonomous_runs/r
     ap-replay --ignore /stream_options --ignore /max_tokens .autonomous_runs/r > replay.out 3>&- &
     replay=$!
