@@ -3,8 +3,8 @@
 #include "domain/budget.hh"
 #include "domain/gateway_amount.hh"
 #include "domain/gateway_journal.hh"
+#include "domain/process_row.hh"
 #include "sys/path.hh"
-#include "sys/process.hh"
 
 #include <algorithm>
 #include <map>
@@ -31,8 +31,7 @@ std::vector<int64_t> dead_gateways(Sqlite &database)
                          "WHERE ended_at IS NULL");
     std::vector<int64_t> dead;
     while (query.step()) {
-        if (!is_alive({static_cast<pid_t>(query.integer(1)), query.integer(2),
-                       std::string(query.text(3))})) {
+        if (!is_alive(read_process(query, 1))) {
             dead.push_back(query.integer(0));
         }
     }

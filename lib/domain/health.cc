@@ -1,6 +1,7 @@
 #include "domain/health.hh"
 
 #include "base/error.hh"
+#include "domain/process_row.hh"
 #include "sys/path.hh"
 #include "sys/process.hh"
 
@@ -18,12 +19,6 @@ bool is_open(const Breaker &breaker)
 {
     return breaker.state == BreakerState::Open ||
            breaker.state == BreakerState::ForcedOpen;
-}
-
-ProcessIdentity read_process(const Statement &row, int column)
-{
-    return {static_cast<pid_t>(row.integer(column)), row.integer(column + 1),
-            std::string(row.text(column + 2))};
 }
 
 PoolHealth read_pool(Sqlite &database)

@@ -5,7 +5,7 @@
 #include "domain/control.hh"
 #include "domain/gateway_recovery.hh"
 #include "domain/lease.hh"
-#include "sys/process.hh"
+#include "domain/process_row.hh"
 
 #include <algorithm>
 #include <vector>
@@ -33,8 +33,7 @@ std::vector<int64_t> dead_connections(Sqlite &database)
         "SELECT connection_id, pid, pid_started, boot_id FROM connections");
     std::vector<int64_t> dead;
     while (query.step()) {
-        if (!is_alive({static_cast<pid_t>(query.integer(1)), query.integer(2),
-                       std::string(query.text(3))})) {
+        if (!is_alive(read_process(query, 1))) {
             dead.push_back(query.integer(0));
         }
     }
@@ -44,14 +43,14 @@ std::vector<int64_t> dead_connections(Sqlite &database)
 std::vector<DeadExecutor> dead_executors(Sqlite &database, std::string_view run_id)
 {
     Statement query = database.prepare(
-        "SELECT executor_id, pid, run_id, pid_started, boot_id FROM executors "
+        "SELECT executor_id, pid, pid_started, boot_id, run_id FROM executors "
         "WHERE ended_at IS NULL AND (?1 = '' OR run_id = ?1)");
     query.bind_all(run_id);
     std::vector<DeadExecutor> dead;
     while (query.step()) {
-        const auto pid = static_cast<pid_t>(query.integer(1));
-        if (!is_alive({pid, query.integer(3), std::string(query.text(4))})) {
-            dead.push_back({query.integer(0), pid, std::string(query.text(2))});
+        const ProcessIdentity process = read_process(query, 1);
+        if (!is_alive(process)) {
+            dead.push_back({query.integer(0), process.pid, std::string(query.text(4))});
         }
     }
     return dead;

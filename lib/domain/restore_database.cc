@@ -3,6 +3,7 @@
 #include "base/error.hh"
 #include "base/text.hh"
 #include "domain/integrity.hh"
+#include "domain/process_row.hh"
 #include "domain/schema.hh"
 #include "sys/path.hh"
 
@@ -21,8 +22,7 @@ std::string living_user(Sqlite &database)
     Statement rows = database.prepare(
         "SELECT pid, pid_started, boot_id, tool FROM connections ORDER BY connection_id");
     while (rows.step()) {
-        const ProcessIdentity process{static_cast<pid_t>(rows.integer(0)),
-                                      rows.integer(1), std::string(rows.text(2))};
+        const ProcessIdentity process = read_process(rows, 0);
         if (is_alive(process)) {
             return std::string(rows.text(3)) + " (pid " + std::to_string(process.pid) +
                    ")";

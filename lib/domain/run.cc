@@ -1,8 +1,8 @@
 #include "domain/run.hh"
 
 #include "base/text.hh"
+#include "domain/process_row.hh"
 #include "sys/path.hh"
-#include "sys/process.hh"
 
 #include <algorithm>
 #include <set>
@@ -327,9 +327,7 @@ bool has_live_executor(Sqlite &database, std::string_view run_id)
                                       "WHERE run_id = ? AND ended_at IS NULL");
     rows.bind(1, run_id);
     while (rows.step()) {
-        const ProcessIdentity process{static_cast<pid_t>(rows.integer(0)),
-                                      rows.integer(1), std::string(rows.text(2))};
-        if (is_alive(process)) {
+        if (is_alive(read_process(rows, 0))) {
             return true;
         }
     }
