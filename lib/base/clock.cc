@@ -54,6 +54,26 @@ std::string format_rfc3339(UnixMs at)
     return std::string(text.data(), length) + "." + milliseconds.substr(1) + "Z";
 }
 
+std::optional<UnixMs> parse_rfc3339(std::string_view text)
+{
+    const std::string copy(text.substr(0, 32));
+    tm parts{};
+    const char *rest = strptime(copy.c_str(), "%Y-%m-%dT%H:%M:%S.", &parts);
+    if (rest == nullptr) {
+        return std::nullopt;
+    }
+    int milliseconds = 0;
+    for (; *rest >= '0' && *rest <= '9'; rest++) {
+        milliseconds = milliseconds * 10 + (*rest - '0');
+        if (milliseconds > 999) {
+            return std::nullopt;
+        }
+    }
+    const UnixMs at = static_cast<UnixMs>(timegm(&parts)) * 1000 + milliseconds;
+    // strptime takes blanks, signs and days that there are not; this does not.
+    return format_rfc3339(at) == text ? std::optional(at) : std::nullopt;
+}
+
 std::string format_local(UnixMs at)
 {
     const time_t seconds = instant_of(at).seconds;

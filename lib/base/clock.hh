@@ -2,7 +2,9 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 
 namespace ap {
 
@@ -34,6 +36,9 @@ public:
 
 /// `at` as RFC 3339 in UTC with milliseconds: "2026-11-24T10:42:52.123Z".
 std::string format_rfc3339(UnixMs at);
+
+/// What format_rfc3339() wrote; nothing for anything else.
+std::optional<UnixMs> parse_rfc3339(std::string_view text);
 
 /// `at` in local time for tables: "2026-11-24 10:42:52".
 std::string format_local(UnixMs at);

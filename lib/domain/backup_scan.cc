@@ -1,6 +1,7 @@
 #include "domain/backup_scan.hh"
 
 #include "base/error.hh"
+#include "domain/ledger_document.hh"
 #include "domain/secret_rule.hh"
 #include "sys/directory.hh"
 #include "sys/fd.hh"
@@ -142,8 +143,9 @@ BackupScan scan_files(const StatePaths &paths)
 {
     Scanner scanner;
     const Fd directory = open_file(paths.directory, O_RDONLY | O_DIRECTORY);
-    for (const std::string_view document : ledger_documents) {
-        scanner.take(directory.get(), std::string(document), std::string(document));
+    for (const LedgerDocument &document : ledger_documents) {
+        const std::string path(document.path);
+        scanner.take(directory.get(), path, path);
     }
     for (const std::string_view name : settings_names) {
         scanner.take(directory.get(), std::string(name), std::string(name));

@@ -17,10 +17,6 @@ struct BackupScan
     std::vector<LeftOut> left_out;
 };
 
-/// The append-only documents of the docs directory.
-inline constexpr std::string_view ledger_documents[] = {
-    "docs/ARCHITECTURE_DECISIONS.md", "docs/BUILD_HISTORY.md", "docs/DEBUG_LOG.md"};
-
 /// Looks for the ledger documents, the files of config/ and everything in the runs
 /// directory. Links are not followed; they, files taken to hold secrets (secret_rule.hh),
 /// and names that are no UTF-8 text are left out. FIFOs, sockets and the files of running

@@ -73,6 +73,14 @@ void read_launcher(Config &config, const Setting &setting)
     config.launcher = *launcher;
 }
 
+void read_ledger(Config &config, const Setting &setting)
+{
+    if (setting.value != "on" && setting.value != "off") {
+        refuse(setting, "on or off");
+    }
+    config.keeps_ledger = setting.value == "on";
+}
+
 void read_output_limit(Config &config, const Setting &setting)
 {
     config.output_limit =
@@ -120,6 +128,7 @@ constexpr Key keys[] = {
     {"AUTOPACK_APPROVAL_COMMAND", read_approval_command},
     {"AUTOPACK_JOBS", read_jobs},
     {"AUTOPACK_LAUNCHER", read_launcher},
+    {"AUTOPACK_LEDGER", read_ledger},
     {"AUTOPACK_OUTPUT_LIMIT", read_output_limit},
     {"AUTOPACK_PHASE_TOKEN_CAP", read_phase_token_cap},
     {"AUTOPACK_PHASE_TOKEN_MULTIPLIERS", read_multipliers},

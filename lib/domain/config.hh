@@ -20,6 +20,7 @@ struct Config
     int jobs = 1;                              ///< phases an executor executes at once
     std::vector<std::string> approval_command; ///< told of questions; empty: none
     LauncherKind launcher = LauncherKind::Local; ///< of phases that name none
+    bool keeps_ledger = true; ///< the end of a run is written into the ledger documents
 };
 
 /// Reads the settings: each from the environment, else from the configuration file, else

@@ -2,6 +2,8 @@
 
 #include "base/text.hh"
 #include "domain/integrity.hh"
+#include "domain/ledger.hh"
+#include "domain/ledger_run.hh"
 #include "domain/run.hh"
 #include "sys/keeper.hh"
 #include "sys/path.hh"
@@ -24,6 +26,9 @@ constexpr Milliseconds look_interval = 1s;
 constexpr Milliseconds idle_look_interval = 100ms;
 
 constexpr auto touch_interval = 10s;
+
+// How long the end of a run waits for another tool that writes the ledger.
+constexpr Milliseconds ledger_patience = 1s;
 
 } // namespace
 
@@ -48,6 +53,10 @@ ExitStatus Executor::run()
     if (before.ended()) {
         recover();
         settle_results();
+        if (config_.keeps_ledger) {
+            record_run_end(database_, options_.run_id, clock_);
+            write_ledger();
+        }
         say({.kind = "run.ended",
              .status = before.status,
              .message = "had ended before"});
@@ -186,8 +195,23 @@ void Executor::conclude()
                  "(SELECT 1 FROM executors WHERE run_id = ?1 AND ended_at IS NULL)")
         .bind_all(options_.run_id, failed_ ? "a phase failed" : "stopped on request")
         .run();
+    if (config_.keeps_ledger) {
+        record_run_end(database_, options_.run_id, clock_);
+    }
     transaction.commit();
+    write_ledger();
     wake_executors(state_.paths(), options_.run_id);
+}
+
+// What cannot be written now stays recorded, and the next tool that can writes it.
+void Executor::write_ledger()
+{
+    try {
+        settle_ledger(state_, ledger_patience);
+    } catch (const Error &error) {
+        say({.kind = "warning",
+             .message = "the ledger is not written yet: " + std::string(error.what())});
+    }
 }
 
 void Executor::settle_results()

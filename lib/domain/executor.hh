@@ -63,6 +63,7 @@ private:
     void watch();
     void conclude();
     void settle_results();
+    void write_ledger();
     ExitStatus exit_status(const RunStanding &standing) const;
 
     void turn();

@@ -158,6 +158,15 @@ PhaseSummary read_phase(const Statement &row)
             row.optional_integer(9),  row.optional_integer(10)};
 }
 
+std::vector<PhaseSummary> read_phases(Statement rows)
+{
+    std::vector<PhaseSummary> phases;
+    while (rows.step()) {
+        phases.push_back(read_phase(rows));
+    }
+    return phases;
+}
+
 // A misspelt status would look like there being no such runs.
 void require_status(std::string_view status)
 {
@@ -252,11 +261,17 @@ std::vector<PhaseSummary> list_phases(Sqlite &database, std::string_view run_id)
     Statement rows = database.prepare(std::string(phase_columns) +
                                       "WHERE p.run_id = ? ORDER BY p.ordinal");
     rows.bind(1, run_id);
-    std::vector<PhaseSummary> phases;
-    while (rows.step()) {
-        phases.push_back(read_phase(rows));
-    }
-    return phases;
+    return read_phases(std::move(rows));
+}
+
+std::vector<PhaseSummary> list_failed_phases(Sqlite &database, std::string_view run_id,
+                                             int64_t limit)
+{
+    Statement rows = database.prepare(
+        std::string(phase_columns) +
+        "WHERE p.run_id = ? AND p.status = 'FAILED' ORDER BY p.ordinal LIMIT ?");
+    rows.bind_all(run_id, limit);
+    return read_phases(std::move(rows));
 }
 
 std::vector<ExecutorSummary> list_executors(Sqlite &database, std::string_view run_id)

@@ -83,6 +83,10 @@ RunSummary show_run(Sqlite &database, std::string_view run_id);
 /// The run's phases in the plan's order.
 std::vector<PhaseSummary> list_phases(Sqlite &database, std::string_view run_id);
 
+/// Those of the run's phases that failed, at most `limit`, in the plan's order.
+std::vector<PhaseSummary> list_failed_phases(Sqlite &database, std::string_view run_id,
+                                             int64_t limit);
+
 /// An executor that has the run now.
 struct ExecutorSummary
 {

@@ -7,6 +7,7 @@
 #include "domain/migrations/m0005_users.hh"
 #include "domain/migrations/m0006_approvals.hh"
 #include "domain/migrations/m0007_batch_jobs.hh"
+#include "domain/migrations/m0008_ledger.hh"
 
 namespace ap {
 
@@ -21,6 +22,7 @@ constexpr Migration all_migrations[] = {
     {5, "users, tokens, sums of usage", migrations_sql::users},
     {6, "approvals", migrations_sql::approvals},
     {7, "batch jobs", migrations_sql::batch_jobs},
+    {8, "ledger", migrations_sql::ledger},
 };
 
 } // namespace

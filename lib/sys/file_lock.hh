@@ -2,6 +2,7 @@
 
 #include "sys/fd.hh"
 
+#include <chrono>
 #include <string>
 
 namespace ap {
@@ -12,9 +13,10 @@ namespace ap {
 class FileLock
 {
 public:
-    /// Takes the lock without waiting; throws Error(TryAgain) "`what` is in use by
-    /// another process" if it is held.
-    FileLock(const std::string &path, const std::string &what);
+    /// Takes the lock; throws Error(TryAgain) "`what` is in use by another process" if it
+    /// is still held after `wait`.
+    FileLock(const std::string &path, const std::string &what,
+             std::chrono::milliseconds wait = std::chrono::milliseconds(0));
 
     /// Whether somebody holds the lock of `path` now. Does not wait; a path that is not
     /// there is not held.

@@ -22,6 +22,19 @@ void instants_before_1970_are_not_off_by_a_second()
     CHECK_EQUAL(format_rfc3339(-1000), "1969-12-31T23:59:59.000Z");
 }
 
+void rfc3339_is_read_as_it_is_written()
+{
+    CHECK(parse_rfc3339("2026-11-24T10:56:12.007Z") == 1'795'517'772'007);
+    CHECK(parse_rfc3339("1969-12-31T23:59:59.999Z") == -1);
+    for (const char *text :
+         {"", "2026-11-24", "2026-11-24T10:56:12Z", "2026-11-24T10:56:12.07Z",
+          "2026-11-24T10:56:12.0007Z", "2026-02-30T10:56:12.007Z",
+          "2026-11-24T10:56:12.007Z ", "2026-11-24T 9:56:12.007Z",
+          "2026-11-24T10:56:12.007+01:00"}) {
+        CHECK(!parse_rfc3339(text));
+    }
+}
+
 void local_times_follow_the_time_zone()
 {
     setenv("TZ", "XYZ-02", 1);
@@ -57,6 +70,7 @@ int main()
 {
     const CMUnitTest tests[] = {
         TEST(rfc3339_is_utc_with_three_digits_of_milliseconds),
+        TEST(rfc3339_is_read_as_it_is_written),
         TEST(instants_before_1970_are_not_off_by_a_second),
         TEST(local_times_follow_the_time_zone),
         TEST(the_system_clock_tells_the_time),
