@@ -60,7 +60,7 @@ expect_refused() { # FILE
 }
 
 @test "brings back runs, files and documents, and keeps what was there" {
-    mkdir docs
+    mkdir -p docs
     echo one >docs/DEBUG_LOG.md
     ap-backup -o backup.tar.zst
     create later
