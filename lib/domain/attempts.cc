@@ -1,5 +1,6 @@
 #include "domain/attempts.hh"
 
+#include "domain/process_row.hh"
 #include "sys/directory.hh"
 
 #include <algorithm>
@@ -33,6 +34,20 @@ std::vector<AttemptSummary> list_attempts(Sqlite &database, std::string_view run
                             rows.optional_text(2), rows.optional_integer(3),
                             rows.optional_integer(4), rows.optional_integer(5),
                             rows.integer(6), rows.optional_integer(7)});
+    }
+    return attempts;
+}
+
+std::vector<OpenAttempt> list_open_attempts(Sqlite &database)
+{
+    Statement rows = database.prepare(
+        "SELECT a.run_id, a.phase_id, a.number, a.started_at, e.pid, e.pid_started, "
+        "e.boot_id FROM executors e JOIN attempts a USING (executor_id) "
+        "WHERE e.ended_at IS NULL AND a.ended_at IS NULL ORDER BY 1, 2");
+    std::vector<OpenAttempt> attempts;
+    while (rows.step()) {
+        attempts.push_back({std::string(rows.text(0)), std::string(rows.text(1)),
+                            rows.integer(2), rows.integer(3), read_process(rows, 4)});
     }
     return attempts;
 }

@@ -2,6 +2,7 @@
 
 #include "base/clock.hh"
 #include "domain/state.hh"
+#include "sys/process.hh"
 #include "wrap/json.hh"
 
 #include <optional>
@@ -27,6 +28,19 @@ struct AttemptSummary
 /// The phase's attempts, oldest first.
 std::vector<AttemptSummary> list_attempts(Sqlite &database, std::string_view run_id,
                                           std::string_view phase_id);
+
+/// An attempt that has no end yet, and the executor that has it.
+struct OpenAttempt
+{
+    std::string run_id;
+    std::string phase_id;
+    int64_t number = 0;
+    UnixMs started_at = 0;
+    ProcessIdentity executor;
+};
+
+/// All open attempts, whosever; what it costs depends on their number alone.
+std::vector<OpenAttempt> list_open_attempts(Sqlite &database);
 
 /// The names of the output files an attempt has, sorted.
 std::vector<std::string> list_attempt_logs(const StatePaths &paths,

@@ -120,6 +120,20 @@ bool near(int64_t used, int64_t cap)
     return used > 0 && used >= cap - cap / 5;
 }
 
+std::vector<int64_t> left_reservations(Sqlite &database)
+{
+    Statement rows = database.prepare(
+        "SELECT b.reservation_id FROM budget_reservations b JOIN runs r USING (run_id) "
+        "WHERE b.status = 'OPEN' AND b.purpose <> 'gateway tranche' AND r.status IN "
+        "('DONE_SUCCESS', 'DONE_FAILED', 'DONE_FAILED_BUDGET_EXHAUSTED', "
+        "'DONE_ABORTED')");
+    std::vector<int64_t> ids;
+    while (rows.step()) {
+        ids.push_back(rows.integer(0));
+    }
+    return ids;
+}
+
 } // namespace
 
 bool Budget::exceeded() const noexcept
@@ -288,6 +302,23 @@ void settle(Sqlite &database, int64_t reservation_id, const Usage &usage,
             .bind_all(reservation_id, clock.now(), tokens)
             .run();
     });
+}
+
+int64_t count_left_reservations(Sqlite &database)
+{
+    return static_cast<int64_t>(left_reservations(database).size());
+}
+
+int64_t release_left_reservations(Sqlite &database, const Clock &clock)
+{
+    int64_t released = 0;
+    in_transaction(database, [&] {
+        for (const int64_t reservation : left_reservations(database)) {
+            settle(database, reservation, {}, clock);
+            released++;
+        }
+    });
+    return released;
 }
 
 std::vector<Budget> take_warnings(Sqlite &database, std::string_view run_id,

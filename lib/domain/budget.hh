@@ -143,6 +143,13 @@ int64_t reserve(Sqlite &database, const ReservationRequest &request, const Clock
 void settle(Sqlite &database, int64_t reservation_id, const Usage &usage,
             const Clock &clock);
 
+/// How many reservations of runs that have ended are open: nobody will settle them. Those
+/// of gateways are not counted, which settle their own.
+int64_t count_left_reservations(Sqlite &database);
+
+/// Settles those with nothing used, and returns how many.
+int64_t release_left_reservations(Sqlite &database, const Clock &clock);
+
 /// Marks budgets of the run that came to 80 % and were not warned about, logs a
 /// budget.warning event for each, and returns them. Joins the caller's transaction or
 /// makes one.

@@ -69,17 +69,6 @@ GatewayHealth read_gateway(const StatePaths &paths)
     return gateway;
 }
 
-DiskHealth read_disk(const std::string &path)
-{
-    struct statvfs info = {};
-    if (statvfs(path.c_str(), &info) != 0) {
-        return {};
-    }
-    const auto unit = static_cast<int64_t>(info.f_frsize);
-    return {static_cast<int64_t>(info.f_bavail) * unit,
-            static_cast<int64_t>(info.f_blocks) * unit};
-}
-
 Json instant(const std::optional<UnixMs> &at)
 {
     return at ? Json::string(format_rfc3339(*at)) : Json::null();
@@ -146,6 +135,17 @@ double PoolHealth::utilization_pct() const noexcept
 {
     const auto used = static_cast<double>(checked_out + potential_leaks);
     return std::round(used * 1000.0 / static_cast<double>(pool_size)) / 10.0;
+}
+
+DiskHealth read_disk(const std::string &path)
+{
+    struct statvfs info = {};
+    if (statvfs(path.c_str(), &info) != 0) {
+        return {};
+    }
+    const auto unit = static_cast<int64_t>(info.f_frsize);
+    return {static_cast<int64_t>(info.f_bavail) * unit,
+            static_cast<int64_t>(info.f_blocks) * unit};
 }
 
 bool DiskHealth::is_low() const noexcept

@@ -54,6 +54,9 @@ struct DiskHealth
     bool is_low() const noexcept; ///< less than 5 % or 256 MiB free
 };
 
+/// The file system that `path` is on; all zero if it cannot be asked.
+DiskHealth read_disk(const std::string &path);
+
 /// What the process that serves HTTP adds of itself.
 struct ServerHealth
 {

@@ -230,6 +230,9 @@ void settle_ledger(State &state, std::chrono::milliseconds wait)
 
 std::optional<LedgerBreak> verify_ledger(State &state, const LedgerDocument &document)
 {
+    if (read_chain(state.database(), document).empty()) {
+        return std::nullopt;
+    }
     const FileLock lock = lock_documents(state.paths(), ledger_wait);
     settle_document(state, document);
     std::vector<LedgerRecord> records = read_chain(state.database(), document);

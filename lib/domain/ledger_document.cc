@@ -20,18 +20,6 @@ std::string_view without_newline(std::string_view line)
     return line.ends_with('\n') ? line.substr(0, line.size() - 1) : line;
 }
 
-// The lines with their newlines; the last may have none.
-std::vector<std::string_view> lines_of(std::string_view text)
-{
-    std::vector<std::string_view> lines;
-    while (!text.empty()) {
-        const size_t length = std::min(text.find('\n'), text.size() - 1) + 1;
-        lines.push_back(text.substr(0, length));
-        text.remove_prefix(length);
-    }
-    return lines;
-}
-
 bool is_id(std::string_view text)
 {
     const bool known =

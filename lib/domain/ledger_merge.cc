@@ -145,10 +145,8 @@ void remove_old_free_text(LedgerText &theirs, const LedgerText &base)
 std::vector<std::string> conflict_versions(std::string_view text, const std::string &name)
 {
     Splitter splitter(name);
-    while (!text.empty()) {
-        const size_t length = std::min(text.find('\n'), text.size() - 1) + 1;
-        splitter.take(text.substr(0, length));
-        text.remove_prefix(length);
+    for (const std::string_view line : lines_of(text)) {
+        splitter.take(line);
     }
     return splitter.finish();
 }

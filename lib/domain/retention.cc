@@ -200,6 +200,13 @@ std::vector<RetentionVerdict> judge_backups(std::vector<RetainedFile> files,
     return verdicts;
 }
 
+std::vector<RetainedFile> find_backups(const std::string &directory)
+{
+    PruneOptions options;
+    options.directory = directory;
+    return list_backups(options).files;
+}
+
 PruneResult prune_backups(const PruneOptions &options, const Progress &progress)
 {
     const FileLock lock(options.directory, "'" + options.directory + "'");

@@ -42,6 +42,10 @@ struct RetentionVerdict
 std::vector<RetentionVerdict> judge_backups(std::vector<RetainedFile> files,
                                             const RetentionRules &rules);
 
+/// The backups in `directory`, without reading more than what they say of themselves;
+/// files that are none, damaged or encrypted without a label are left out.
+std::vector<RetainedFile> find_backups(const std::string &directory);
+
 /// What prune_backups() is to do.
 struct PruneOptions
 {

@@ -354,4 +354,11 @@ std::string_view ArchiveReader::read()
     return size == 0 ? read() : std::string_view(static_cast<const char *>(bytes), size);
 }
 
+std::string loaded_archive_version()
+{
+    // "libarchive 3.6.2"
+    const std::string_view text = archive_version_string();
+    return std::string(text.substr(std::min(text.find(' '), text.size() - 1) + 1));
+}
+
 } // namespace ap

@@ -97,4 +97,7 @@ private:
     std::unique_ptr<Handle> handle_;
 };
 
+/// The version of libarchive that is loaded.
+std::string loaded_archive_version();
+
 } // namespace ap

@@ -278,15 +278,9 @@ void HttpClient::release(uint64_t id) noexcept
 
 void HttpClient::cancel(uint64_t id) noexcept
 {
-    Transfer *transfer = transfers_.find(id);
-    if (transfer == nullptr) {
-        return;
-    }
-    transfer->listener = nullptr;
-    if (in_library_) {
-        dropped_.push_back(id);
-    } else {
-        release(id);
+    if (Transfer *transfer = transfers_.find(id)) {
+        transfer->listener = nullptr;
+        in_library_ ? dropped_.push_back(id) : release(id);
     }
 }
 
@@ -392,6 +386,11 @@ void HttpClient::end(Transfer &transfer, const HttpEnd &end)
 void HttpClient::CleanUpMulti::operator()(void *multi) const noexcept
 {
     curl_multi_cleanup(multi);
+}
+
+std::string loaded_curl_version()
+{
+    return curl_version_info(CURLVERSION_NOW)->version;
 }
 
 } // namespace ap

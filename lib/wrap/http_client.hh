@@ -92,4 +92,7 @@ private:
     ExceptionSlot failures_;
 };
 
+/// The version of libcurl that is loaded.
+std::string loaded_curl_version();
+
 } // namespace ap

@@ -299,11 +299,9 @@ HttpServer::~HttpServer()
     // What callbacks throw now has nobody to go to. The daemon must not be stopped while
     // connections are suspended.
     for (const auto &entry : connections_) {
-        Callbacks::guarded(*this, [&entry] {
-            if (entry.second->exchange) {
-                entry.second->exchange->end(false);
-            }
-        });
+        if (entry.second->exchange) {
+            Callbacks::guarded(*this, [&entry] { entry.second->exchange->end(false); });
+        }
         entry.second->wake();
     }
 }
@@ -345,12 +343,10 @@ HttpServer::Connection &HttpServer::connected(MHD_Connection *handle)
 {
     const int socket =
         MHD_get_connection_info(handle, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
-    const uint64_t id = ++last_id_;
-    sockets_.add(socket, id);
-    arrivals_.opened(id, socket);
-    auto &connection = connections_[id];
-    connection = std::make_unique<Connection>(*this, id, handle, socket);
-    return *connection;
+    sockets_.add(socket, ++last_id_);
+    arrivals_.opened(last_id_, socket);
+    return *(connections_[last_id_] =
+                 std::make_unique<Connection>(*this, last_id_, handle, socket));
 }
 
 HttpExchange *HttpServer::requested(Connection &connection, const char *target)
@@ -394,6 +390,11 @@ void HttpServer::drain()
     if (!std::exchange(draining_, true)) {
         const Fd listening(MHD_quiesce_daemon(daemon_.get()));
     }
+}
+
+std::string loaded_microhttpd_version()
+{
+    return MHD_get_version();
 }
 
 } // namespace ap

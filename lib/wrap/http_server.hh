@@ -106,4 +106,7 @@ private:
     std::unique_ptr<MHD_Daemon, Stop> daemon_;
 };
 
+/// The version of libmicrohttpd that is loaded.
+std::string loaded_microhttpd_version();
+
 } // namespace ap

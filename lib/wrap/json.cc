@@ -296,4 +296,9 @@ std::string Json::dump_pretty() const
     return dumped(value_.get(), JSON_INDENT(2)) + "\n";
 }
 
+std::string loaded_jansson_version()
+{
+    return jansson_version_str();
+}
+
 } // namespace ap

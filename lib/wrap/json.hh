@@ -105,4 +105,7 @@ private:
     std::unique_ptr<json_t, Release> value_;
 };
 
+/// The version of Jansson that is loaded.
+std::string loaded_jansson_version();
+
 } // namespace ap

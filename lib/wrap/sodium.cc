@@ -334,4 +334,9 @@ bool is_signed(std::string_view text, std::string_view signature, std::string_vi
                                        text.size(), bytes_of(std::string_view(key))) == 0;
 }
 
+std::string loaded_sodium_version()
+{
+    return sodium_version_string();
+}
+
 } // namespace ap

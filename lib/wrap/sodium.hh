@@ -155,4 +155,7 @@ std::string sign(std::string_view text, std::string_view secret);
 /// Error(BadData) if `open` is no public key.
 bool is_signed(std::string_view text, std::string_view signature, std::string_view open);
 
+/// The version of libsodium that is loaded.
+std::string loaded_sodium_version();
+
 } // namespace ap

@@ -354,4 +354,9 @@ void Transaction::commit()
     open_ = false;
 }
 
+std::string loaded_sqlite_version()
+{
+    return sqlite3_libversion();
+}
+
 } // namespace ap

@@ -184,4 +184,7 @@ void in_transaction(Sqlite &database, const Work &work)
     transaction.commit();
 }
 
+/// The version of SQLite that is loaded.
+std::string loaded_sqlite_version();
+
 } // namespace ap

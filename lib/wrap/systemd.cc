@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <ctime>
 #include <memory>
+#include <systemd/sd-bus.h>
 #include <systemd/sd-daemon.h>
 
 namespace ap {
@@ -19,6 +20,19 @@ struct FreeNames
             std::free(*name);
         }
         std::free(names);
+    }
+};
+
+struct CloseBus
+{
+    void operator()(sd_bus *bus) const noexcept { sd_bus_flush_close_unref(bus); }
+};
+
+struct FreeMessage
+{
+    void operator()(sd_bus_message *message) const noexcept
+    {
+        sd_bus_message_unref(message);
     }
 };
 
@@ -61,6 +75,37 @@ std::optional<std::chrono::milliseconds> watchdog_interval()
         return std::nullopt;
     }
     return std::chrono::milliseconds(microseconds / 2000);
+}
+
+std::optional<std::vector<std::string>> failed_units(const std::string &pattern)
+{
+    sd_bus *raw = nullptr;
+    if (sd_booted() <= 0 || sd_bus_open_system(&raw) < 0) {
+        return std::nullopt;
+    }
+    const std::unique_ptr<sd_bus, CloseBus> bus(raw);
+    sd_bus_message *raw_reply = nullptr;
+    if (sd_bus_call_method(
+            bus.get(), "org.freedesktop.systemd1", "/org/freedesktop/systemd1",
+            "org.freedesktop.systemd1.Manager", "ListUnitsByPatterns", nullptr,
+            &raw_reply, "asas", 1, "failed", 1, pattern.c_str()) < 0) {
+        return std::nullopt;
+    }
+    const std::unique_ptr<sd_bus_message, FreeMessage> reply(raw_reply);
+    std::vector<std::string> names;
+    if (sd_bus_message_enter_container(reply.get(), 'a', "(ssssssouso)") < 0) {
+        return std::nullopt;
+    }
+    while (sd_bus_message_enter_container(reply.get(), 'r', "ssssssouso") > 0) {
+        const char *name = nullptr;
+        if (sd_bus_message_read(reply.get(), "s", &name) < 0 ||
+            sd_bus_message_skip(reply.get(), "sssssouso") < 0 ||
+            sd_bus_message_exit_container(reply.get()) < 0) {
+            return std::nullopt;
+        }
+        names.emplace_back(name);
+    }
+    return names;
 }
 
 } // namespace ap

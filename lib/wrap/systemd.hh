@@ -33,4 +33,8 @@ void notify_reloading() noexcept;
 /// comes in time; nothing if it wants none.
 std::optional<std::chrono::milliseconds> watchdog_interval();
 
+/// The names of the units in state "failed" that match `pattern` ("ap-*"), sorted by the
+/// service manager. Nothing if systemd does not run this machine or cannot be asked.
+std::optional<std::vector<std::string>> failed_units(const std::string &pattern);
+
 } // namespace ap
