@@ -92,24 +92,31 @@ bool is_git(std::string_view name)
                               std::isdigit(static_cast<unsigned char>(name[4])) != 0);
 }
 
+// The bytes of a UTF-8 character by its first byte; 0 for one that begins none.
+size_t character_length(unsigned char first)
+{
+    if (first < 0x80) {
+        return 1;
+    }
+    if (first < 0xc2 || first > 0xf4) {
+        return 0;
+    }
+    return first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+}
+
 bool is_utf8(std::string_view text)
 {
-    for (size_t i = 0; i < text.size();) {
-        const auto first = static_cast<unsigned char>(text[i]);
-        const size_t length = first < 0x80                    ? 1
-                              : first >= 0xc2 && first < 0xe0 ? 2
-                              : first >= 0xe0 && first < 0xf0 ? 3
-                              : first >= 0xf0 && first < 0xf5 ? 4
-                                                              : 0;
-        if (length == 0 || i + length > text.size()) {
+    while (!text.empty()) {
+        const size_t length = character_length(static_cast<unsigned char>(text.front()));
+        if (length == 0 || length > text.size()) {
             return false;
         }
-        for (size_t k = 1; k < length; k++) {
-            if ((static_cast<unsigned char>(text[i + k]) & 0xc0) != 0x80) {
-                return false;
-            }
+        const std::string_view rest = text.substr(1, length - 1);
+        if (!std::all_of(rest.begin(), rest.end(),
+                         [](unsigned char byte) { return (byte & 0xc0) == 0x80; })) {
+            return false;
         }
-        i += length;
+        text.remove_prefix(length);
     }
     return true;
 }

@@ -107,9 +107,9 @@ std::string_view file_action_name(FileAction action)
     return "";
 }
 
-Patch parse_patch(std::string_view given, const PatchReading &reading)
+Patch parse_patch(std::string_view input, const PatchReading &reading)
 {
-    const std::string text = without_transport_ends(given);
+    const std::string text = without_transport_ends(input);
     Patch patch;
     patch.format = reading.format == PatchFormat::Auto ? detect(text) : reading.format;
     if (reading.reverse && patch.format != PatchFormat::Diff) {

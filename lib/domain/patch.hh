@@ -93,6 +93,6 @@ struct PatchReading
 /// Reads a change with whatever prose and fences there is around it. Throws
 /// Error(BadData) "line N: expected ..., got ..." for one that is malformed or cut off,
 /// and for a text without any change in it.
-Patch parse_patch(std::string_view text, const PatchReading &reading = {});
+Patch parse_patch(std::string_view input, const PatchReading &reading = {});
 
 } // namespace ap

@@ -224,7 +224,7 @@ private:
             if (trim(line).empty() || opening_fence(line)) {
                 continue;
             }
-            const std::string path(undecorated(line));
+            std::string path(undecorated(line));
             if (path.empty() || path.find(' ') != std::string::npos) {
                 refuse(at_,
                        "expected the file's path on the line before the block, got '" +

@@ -154,7 +154,7 @@ private:
     bool put_at_level(LineSearch &search, const Hunk &hunk, const WantedLines &wanted,
                       MatchLevel level, int head, int tail)
     {
-        if (static_cast<size_t>(head + tail) >= wanted.size()) {
+        if (static_cast<size_t>(head) + static_cast<size_t>(tail) >= wanted.size()) {
             return false;
         }
         const WantedLines part(wanted.begin() + head, wanted.end() - tail);

@@ -136,43 +136,62 @@ std::optional<std::string> cargo_target(std::string_view line)
     return std::string(line.starts_with("unittests ") ? line.substr(10) : line);
 }
 
+// Takes the events of `go test -json`.
+class GoEvents
+{
+public:
+    void take(const Json &event)
+    {
+        const std::string action = event.get_string("Action").value_or("");
+        const std::string package = event.get_string("Package").value_or(
+            event.get_string("ImportPath").value_or(""));
+        const std::string test = event.get_string("Test").value_or("");
+        const std::string name = test.empty() ? package : package + "." + test;
+        if (action == "output" || action == "build-output") {
+            std::string &output = outputs_[name];
+            if (output.size() < most_text) {
+                output += event.get_string("Output").value_or("");
+            }
+        } else if (action == "fail") {
+            fail(package, test, name);
+        } else if (!test.empty() && (action == "pass" || action == "skip")) {
+            tests_.add(name,
+                       action == "pass" ? TestOutcome::Passed : TestOutcome::Skipped);
+            outputs_.erase(name);
+        }
+    }
+
+    TestReport report() { return std::move(tests_.report()); }
+
+private:
+    // A package fails for its tests, or by itself: it panicked or was not built.
+    void fail(const std::string &package, const std::string &test,
+              const std::string &name)
+    {
+        if (!test.empty() || !with_failures_.contains(package)) {
+            tests_.add(name, TestOutcome::Failed, outputs_[name]);
+            with_failures_.insert(package);
+            outputs_.erase(name);
+        }
+    }
+
+    TestCollector tests_{TestFormat::GoJson};
+    std::map<std::string, std::string> outputs_;
+    std::set<std::string> with_failures_;
+};
+
 } // namespace
 
 TestReport read_go_json(std::string_view text)
 {
-    TestCollector tests(TestFormat::GoJson);
-    std::map<std::string, std::string> outputs;
-    std::set<std::string> with_failures;
+    GoEvents events;
     for (const std::string_view line : lines_of(text)) {
-        const auto event = line.starts_with('{') ? Json::try_parse(line) : std::nullopt;
-        if (!event) {
-            continue;
-        }
-        const std::string action = event->get_string("Action").value_or("");
-        const std::string package = event->get_string("Package").value_or(
-            event->get_string("ImportPath").value_or(""));
-        const std::string test = event->get_string("Test").value_or("");
-        const std::string name = test.empty() ? package : package + "." + test;
-        if (action == "output" || action == "build-output") {
-            std::string &output = outputs[name];
-            if (output.size() < most_text) {
-                output += event->get_string("Output").value_or("");
-            }
-        } else if (action == "pass" || action == "skip") {
-            if (!test.empty()) {
-                tests.add(name,
-                          action == "pass" ? TestOutcome::Passed : TestOutcome::Skipped);
-            }
-        } else if (action == "fail" &&
-                   (!test.empty() || !with_failures.contains(package))) {
-            tests.add(name, TestOutcome::Failed, outputs[name]);
-            with_failures.insert(package);
-        }
-        if (!test.empty() && action != "output") {
-            outputs.erase(name);
+        if (const auto event =
+                line.starts_with('{') ? Json::try_parse(line) : std::nullopt) {
+            events.take(*event);
         }
     }
-    return std::move(tests.report());
+    return events.report();
 }
 
 TestReport read_go(std::string_view text)
@@ -194,13 +213,12 @@ TestReport read_cargo(std::string_view text)
         if (auto next = cargo_target(line)) {
             target = std::move(*next);
             told = nullptr;
-        } else if (add_cargo_result(tests, line, target)) {
+        } else if (add_cargo_result(tests, line, target) || line == "failures:" ||
+                   line.starts_with("test result:")) {
             told = nullptr;
         } else if (line.starts_with("---- ") && line.ends_with(" ----")) {
             const std::string_view name = line.substr(5, line.find(" std") - 5);
             told = tests.find((target.empty() ? "" : target + "::") + std::string(name));
-        } else if (line == "failures:" || line.starts_with("test result:")) {
-            told = nullptr;
         } else if (told != nullptr && told->detail.size() < 4096 && !line.empty()) {
             told->detail += (told->detail.empty() ? "" : "\n") + std::string(line);
         }

@@ -296,6 +296,7 @@ std::vector<std::string> roll_back(const Tree &tree, const std::string &save_poi
         write_change(tree, changes, std::nullopt);
     }
     std::vector<std::string> paths;
+    paths.reserve(changes.size());
     for (const TreeChange &change : changes) {
         paths.push_back(change.path);
     }

@@ -22,6 +22,6 @@ public:
 /// Reads a document of XML (expat). One that declares entities is refused: they can stand
 /// for gigabytes. Throws Error(BadData) "`source`: line L, column C: ...", and whatever
 /// the handler throws.
-void parse_xml(std::string_view text, std::string_view source, XmlHandler &handler);
+void parse_xml(std::string_view document, std::string_view source, XmlHandler &handler);
 
 } // namespace ap
