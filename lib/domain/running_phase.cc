@@ -149,6 +149,8 @@ void RunningPhase::start(PreparedCommand ready, Fd standard_input,
     kept.standard_input = std::move(standard_input);
     kept.standard_output = open_capture(standard_output_, log_prefix + "stdout");
     kept.standard_error = open_capture(standard_error_, log_prefix + "stderr");
+    kept.output_reader = standard_output_.pipe.get();
+    kept.error_reader = standard_error_.pipe.get();
     kept.grace = lease_.phase.grace;
     kept.spooled_fifo = slot_->fifo().fd();
     kept.spool = usage_files_.spool;

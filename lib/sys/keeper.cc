@@ -229,6 +229,7 @@ bool Keeper::send_start(const KeptCommand &command) const
     order.text_size = text.size();
     order.has_input = command.standard_input ? 1 : 0;
     order.has_fifo = command.spooled_fifo < 0 ? 0 : 1;
+    order.has_readers = command.output_reader < 0 || command.error_reader < 0 ? 0 : 1;
     std::vector<int> passed = {command.standard_output.get(),
                                command.standard_error.get()};
     if (command.standard_input) {
@@ -236,6 +237,9 @@ bool Keeper::send_start(const KeptCommand &command) const
     }
     if (command.spooled_fifo >= 0) {
         passed.push_back(command.spooled_fifo);
+    }
+    if (order.has_readers != 0) {
+        passed.insert(passed.end(), {command.output_reader, command.error_reader});
     }
     return send_order(channel_.get(), order, passed) && send_all(channel_.get(), text);
 }

@@ -22,6 +22,12 @@ struct KeptCommand
     Fd standard_error;                     ///< write end; required
     std::chrono::milliseconds grace{5000}; ///< between TERM and KILL
 
+    /// The reading ends of its standard output and error, if those are pipes (borrowed;
+    /// -1: none). Should the caller die, the keeper reads on, so that what the command
+    /// prints while it is being ended neither kills nor stops it.
+    int output_reader = -1;
+    int error_reader = -1;
+
     /// A FIFO that the command's processes write to (borrowed; -1: none) and the spool
     /// file that its content is moved to when they have ended, so that the death of the
     /// caller does not lose it.

@@ -46,7 +46,8 @@ struct Task
     Fd standard_input;                   ///< none: /dev/null
     Fd standard_output;
     Fd standard_error;
-    Fd spooled_fifo; ///< may be none
+    Fd spooled_fifo;           ///< may be none
+    std::array<Fd, 2> readers; ///< of its output and error; may be none
     const char *spool = nullptr;
     std::chrono::milliseconds grace{0};
 };
@@ -159,7 +160,10 @@ std::optional<KeeperOrder> receive_order(Task &task)
             task.standard_input.reset(*next++);
         }
         if (order.has_fifo != 0) {
-            task.spooled_fifo.reset(*next);
+            task.spooled_fifo.reset(*next++);
+        }
+        for (size_t i = 0; order.has_readers != 0 && i < task.readers.size(); i++) {
+            task.readers.at(i).reset(*next++);
         }
     }
     return order;
@@ -269,13 +273,28 @@ private:
     void wait_for_news()
     {
         constexpr int look_again_ms = 50;
-        std::array<pollfd, 2> watched = {
+        std::array<pollfd, 4> watched = {
             {{signals_, POLLIN, 0},
-             {executor_gone_ ? -1 : channel_descriptor, POLLIN, 0}}};
+             {executor_gone_ ? -1 : channel_descriptor, POLLIN, 0},
+             {executor_gone_ ? task_.readers[0].get() : -1, POLLIN, 0},
+             {executor_gone_ ? task_.readers[1].get() : -1, POLLIN, 0}}};
         static_cast<void>(
             poll(watched.data(), watched.size(), kill_at_ ? look_again_ms : -1));
         if (watched[1].revents != 0) {
             take_order();
+        }
+        for (size_t i = 0; i < task_.readers.size(); i++) {
+            if (watched.at(i + 2).revents != 0) {
+                read_away(task_.readers.at(i));
+            }
+        }
+    }
+
+    static void read_away(Fd &reader)
+    {
+        std::array<char, 65536> buffer;
+        if (read(reader.get(), buffer.data(), buffer.size()) == 0) {
+            reader.reset();
         }
     }
 

@@ -9,14 +9,14 @@ namespace ap {
 inline constexpr const char *keeper_name = "ap-keeper";
 
 /// So many descriptors a start may carry.
-inline constexpr size_t most_passed_descriptors = 4;
+inline constexpr size_t most_passed_descriptors = 6;
 
 /// What an executor sends its keeper. `Start` carries the descriptors of the command's
 /// standard output and error and, if there are such, its input and a FIFO to be spooled
-/// (SCM_RIGHTS), and is followed by `text_size` bytes: the directory, the path of the
-/// spool, `words` words and `variables` variables, each with a null byte behind it. An
-/// order to end that comes when nothing runs is for a command whose report crossed it,
-/// and means nothing.
+/// (SCM_RIGHTS), at last the reading ends of output and error, and is followed by
+/// `text_size` bytes: the directory, the path of the spool, `words` words and `variables`
+/// variables, each with a null byte behind it. An order to end that comes when nothing
+/// runs is for a command whose report crossed it, and means nothing.
 struct KeeperOrder
 {
     enum class Kind : int32_t { Start, Terminate, Kill };
@@ -24,6 +24,7 @@ struct KeeperOrder
     Kind kind = Kind::Terminate;
     int32_t has_input = 0;
     int32_t has_fifo = 0;
+    int32_t has_readers = 0;
     int64_t grace_ms = 0;
     uint64_t words = 0;
     uint64_t variables = 0;

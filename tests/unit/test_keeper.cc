@@ -76,6 +76,8 @@ public:
         Pipe pipe = make_pipe();
         output_ = std::move(pipe.read);
         command_.standard_output = std::move(pipe.write);
+        command_.output_reader = output_.get();
+        command_.error_reader = output_.get();
         other.start(std::move(command_));
     }
 
@@ -694,6 +696,24 @@ void the_end_of_the_executor_ends_everything()
     CHECK_EQUAL(waitpid(keeper, nullptr, 0), keeper);
 }
 
+// What prints while it is being ended, after the executor with the pipe's reading end is
+// gone, goes on to its own end: it writes more here than a pipe holds.
+void printing_after_the_executors_end_does_no_harm()
+{
+    const check::TemporaryDirectory directory;
+    const std::string done = directory.file("done");
+    Kept kept("trap 'i=0; while [ $i -lt 100 ]; do printf %2000s; i=$((i + 1)); done; "
+              "touch " +
+              done + "; exit' TERM; echo ready; echo ready; sleep 1000 & wait");
+    pid_t executor = -1;
+    const pid_t keeper = fork_executor(kept, executor);
+    ::kill(executor, SIGKILL);
+    CHECK_EQUAL(waitpid(executor, nullptr, 0), executor);
+    CHECK(check::eventually([&] { return !process_start_time(keeper); }));
+    CHECK_EQUAL(waitpid(keeper, nullptr, 0), keeper);
+    CHECK(path_exists(done));
+}
+
 } // namespace
 
 int main(int argc, char **argv)
@@ -746,6 +766,7 @@ int main(int argc, char **argv)
         TEST(an_empty_fifo_makes_no_spool),
         TEST(an_idle_keeper_ends_with_its_executor),
         TEST(the_end_of_the_executor_ends_everything),
+        TEST(printing_after_the_executors_end_does_no_harm),
     };
     return cmocka_run_group_tests(tests, nullptr, nullptr);
 }
