@@ -4,6 +4,8 @@
 #include "sys/poll_loop.hh"
 #include "sys/signals.hh"
 
+#include <cstdlib>
+
 namespace ap {
 
 namespace {
@@ -146,7 +148,9 @@ void call_llm(LlmDialect dialect, const LlmRequest &request, const LlmBounds &bo
               const std::function<void(std::string_view)> &on_text, LlmResult &result)
 {
     Call call(dialect, request, bounds, on_text);
-    HttpClient client;
+    // As with curl: by it ap-exec tells how a gateway with TLS is known.
+    const char *bundle = std::getenv("CURL_CA_BUNDLE");
+    HttpClient client({.ca_file = bundle == nullptr ? "" : bundle});
     std::vector<HttpField> fields;
     for (const auto &[name, value] : request.fields) {
         fields.push_back({name, value});

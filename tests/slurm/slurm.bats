@@ -271,7 +271,8 @@ not_alive() {
  "providers": [{"name": "main", "family": "anthropic", "base_url": "$MOCK_URL"}]}
 END
     plan '{"run_id": "r", "phases": [{"id": "a", "command":
-        "curl -sS --fail-with-body $ANTHROPIC_BASE_URL/v1/messages -H \"x-api-key: $ANTHROPIC_API_KEY\" -H \"anthropic-version: 2023-06-01\" -d @call"}]}'
+        "curl -sS --fail-with-body $ANTHROPIC_BASE_URL/v1/messages -H \"x-api-key: $ANTHROPIC_API_KEY\" -H \"anthropic-version: 2023-06-01\" -d @call"},
+        {"id": "b", "command": "echo hi | ap-llm --config $AP_SOURCE/contrib/llm.json --model anthropic/claude-sonnet-4-5"}]}'
     echo '{"model": "claude-sonnet-4-5", "max_tokens": 100, "messages": [{"role": "user", "content": "hi"}]}' > call
     ap-gate 3>&- &
     PIDS="${PIDS:-} $!"
@@ -281,4 +282,5 @@ END
     [ "$(jq -r .type "$attempt/stdout")" = message ]
     used=$(jq '.usage.input_tokens + .usage.output_tokens' "$attempt/stdout")
     [ "$(query "SELECT tokens_used FROM budgets WHERE phase_id = 'a'")" -eq "$used" ]
+    [ "$(query "SELECT tokens_used FROM budgets WHERE phase_id = 'b'")" -gt 0 ]
 }
