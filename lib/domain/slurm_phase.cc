@@ -113,8 +113,10 @@ void SlurmPhase::note_state(const JobState &state)
     const bool first = !state_;
     state_ = state;
     if (state.stage == JobState::Stage::GivenUp) {
-        // By an executor that died before it could record that, or by this one.
         given_up_ = given_up_.value_or(clock_.monotonic());
+        if (!ending_) {
+            end(AttemptStatus::Interrupted, "given up by an executor that died", true);
+        }
         return;
     }
     if (first) {

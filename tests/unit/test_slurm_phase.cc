@@ -220,6 +220,18 @@ void an_attempt_that_was_never_submitted_is_given_up()
     CHECK(!claim_job(fixture.directory, {JobState::Stage::Running, "13", "n", {}}));
 }
 
+void the_waiting_job_of_an_attempt_given_up_is_cancelled()
+{
+    Fixture fixture;
+    make_directories(fixture.directory, 0700);
+    CHECK(claim_job(fixture.directory, {JobState::Stage::GivenUp, {}, {}, {}}));
+    fixture.squeue_says("PENDING", "Resources");
+    fixture.attach("12");
+    fixture.until_ended();
+    CHECK_EQUAL(fixture.slurm.calls("scancel"), "scancel 12\n");
+    CHECK(fixture.ended_as(AttemptStatus::Interrupted, "given up"));
+}
+
 void a_job_that_ended_meanwhile_is_taken_although_slurm_forgot_it()
 {
     Fixture fixture;
@@ -345,6 +357,7 @@ int main()
         TEST(a_controller_that_is_away_is_tried_again),
         TEST(a_job_without_a_known_id_is_found_by_its_name),
         TEST(an_attempt_that_was_never_submitted_is_given_up),
+        TEST(the_waiting_job_of_an_attempt_given_up_is_cancelled),
         TEST(a_job_that_ended_meanwhile_is_taken_although_slurm_forgot_it),
         TEST(a_lost_node_interrupts_the_attempt),
         TEST(what_slurm_ended_is_explained_by_slurm),
