@@ -29,6 +29,8 @@ public:
     RunningPhase(Lease lease, PhaseSlots &slots, const StatePaths &paths, PollLoop &loop,
                  const Clock &clock, int64_t output_limit);
     ~RunningPhase() override;
+    RunningPhase(const RunningPhase &) = delete;
+    RunningPhase &operator=(const RunningPhase &) = delete;
 
     void end(AttemptStatus status, std::string reason, bool at_once) override;
     void check_time() override;

@@ -2,6 +2,7 @@
 
 #include "base/error.hh"
 
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -23,7 +24,7 @@ Fd memory_file()
 
 Fd duplicate(const Fd &file)
 {
-    Fd copy(dup(file.get()));
+    Fd copy(fcntl(file.get(), F_DUPFD_CLOEXEC, 0));
     if (!copy) {
         throw_errno("cannot duplicate a descriptor");
     }
