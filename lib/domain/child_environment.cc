@@ -2,6 +2,7 @@
 
 #include "domain/agent_template.hh"
 #include "sys/path.hh"
+#include "sys/process.hh"
 
 #include <algorithm>
 #include <map>
@@ -149,6 +150,19 @@ void apply_template(const Lease &lease, const StatePaths &paths, PlanCommand &co
                          variables);
 }
 
+// The phase's command. The suite's own program is the one beside this.
+PlanCommand command_of(const PhaseSpec &phase)
+{
+    if (!phase.is_own_program()) {
+        return phase.command;
+    }
+    PlanCommand command{{join_path(program_directory(), "ap-build")}, false};
+    if (phase.merge) {
+        command.argv.emplace_back("--merge");
+    }
+    return command;
+}
+
 PreparedCommand prepared(PlanCommand command, const Variables &variables)
 {
     PreparedCommand ready{std::move(command), {}};
@@ -172,11 +186,24 @@ Variables variables_for(const Lease &lease, Agent agent)
 
 } // namespace
 
+std::vector<std::string> provider_variables()
+{
+    std::vector<std::string> names;
+    for (const auto keys : {std::span<const std::string_view>(anthropic_keys),
+                            std::span<const std::string_view>(openai_keys),
+                            std::span<const std::string_view>(other_keys)}) {
+        names.insert(names.end(), keys.begin(), keys.end());
+    }
+    return names;
+}
+
 PreparedCommand prepare_command(const Lease &lease, const StatePaths &paths,
                                 const std::string &usage_fifo)
 {
-    PlanCommand command = lease.phase.command;
-    Variables variables = variables_for(lease, lease.phase.agent);
+    PlanCommand command = command_of(lease.phase);
+    // Our own program may ask any provider, and keeps the keys from what it starts.
+    Variables variables =
+        variables_for(lease, lease.phase.build ? Agent::Custom : lease.phase.agent);
     if (lease.gate) {
         lead_to_gateway(variables, *lease.gate);
         apply_template(lease, paths, command, variables);

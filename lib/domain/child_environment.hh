@@ -25,6 +25,9 @@ struct PreparedCommand
 /// which clients find a provider lead to the gateway, with the attempt's key, and the
 /// agent's template is applied. Its files go to `agent` in the attempt's directory.
 /// Throws Error(Config) if the template is missing or faulty.
+///
+/// A phase with a goal, or that merges, executes the `ap-build` beside this program; one
+/// with a goal may ask every provider.
 PreparedCommand prepare_command(const Lease &lease, const StatePaths &paths,
                                 const std::string &usage_fifo);
 
@@ -32,5 +35,9 @@ PreparedCommand prepare_command(const Lease &lease, const StatePaths &paths,
 /// pass_env, and none for the gateway unless the phase says so.
 PreparedCommand prepare_check(const Lease &lease, const StatePaths &paths,
                               const std::string &usage_fifo, size_t index);
+
+/// The names of the variables that have providers' keys, or that have the gateway's in
+/// their place.
+std::vector<std::string> provider_variables();
 
 } // namespace ap

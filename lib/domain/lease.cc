@@ -97,16 +97,15 @@ void skip_what_waits(Sqlite &database, std::string_view run_id, std::string_view
     }
 }
 
+// Queues the phase again, due at a time, with what that counts as.
 PhaseVerdict queue_again(Sqlite &database, const Lease &lease, std::string_view reason,
-                         bool failed, std::chrono::milliseconds wait, UnixMs now)
+                         int failures, int interruptions, UnixMs due, UnixMs now)
 {
-    const UnixMs due = now + wait.count();
     database
         .prepare("UPDATE phases SET status = 'QUEUED', reason = ?3, not_before = ?4, "
                  "waits_from = ?5, failures = failures + ?6, "
                  "interruptions = interruptions + ?7 WHERE run_id = ?1 AND phase_id = ?2")
-        .bind_all(lease.run_id, lease.phase.id, reason, due, now, int{failed},
-                  int{!failed})
+        .bind_all(lease.run_id, lease.phase.id, reason, due, now, failures, interruptions)
         .run();
     return {"QUEUED", due};
 }
@@ -254,9 +253,9 @@ PhaseVerdict finish_attempt(Sqlite &database, const Lease &lease,
     const UnixMs now = clock.now();
     const PhaseSpec &phase = lease.phase;
     record_outcome(database, lease, outcome, now);
-    const auto fail_for_good = [&](const std::string &reason) {
-        end_phase(database, lease.run_id, phase.id, "FAILED", reason, clock);
-        return PhaseVerdict{"FAILED", std::nullopt};
+    const auto end_as = [&](const char *status, const std::string &reason) {
+        end_phase(database, lease.run_id, phase.id, status, reason, clock);
+        return PhaseVerdict{status, std::nullopt};
     };
     switch (outcome.status) {
     case AttemptStatus::Succeeded:
@@ -264,23 +263,31 @@ PhaseVerdict finish_attempt(Sqlite &database, const Lease &lease,
         return {"COMPLETE", std::nullopt};
     case AttemptStatus::BudgetExhausted:
     case AttemptStatus::Aborted:
-        return fail_for_good(outcome.reason);
+        return end_as("FAILED", outcome.reason);
     case AttemptStatus::Interrupted:
-        if (interruptions(database, lease) >= phase.max_interruptions) {
-            return fail_for_good("interrupted " +
-                                 std::to_string(phase.max_interruptions) + " times");
+        if (outcome.next == PhaseNext::Wait) {
+            return queue_again(database, lease, outcome.reason, 0, 0,
+                               outcome.wait_until.value_or(now), now);
         }
-        return queue_again(database, lease, outcome.reason, false, {}, now);
+        if (interruptions(database, lease) >= phase.max_interruptions) {
+            return end_as("FAILED", "interrupted " +
+                                        std::to_string(phase.max_interruptions) +
+                                        " times");
+        }
+        return queue_again(database, lease, outcome.reason, 0, 1, now, now);
     case AttemptStatus::Failed:
     case AttemptStatus::TimedOut:
     case AttemptStatus::IdleTimedOut:
         break;
     }
-    if (lease.failures + 1 >= phase.max_attempts) {
-        return fail_for_good(outcome.reason);
+    if (outcome.next == PhaseNext::Skip) {
+        return end_as("SKIPPED", outcome.reason);
     }
-    return queue_again(database, lease, outcome.reason, true,
-                       backoff_wait(phase.backoff, lease.failures + 1, spread), now);
+    if (outcome.next == PhaseNext::Fail || lease.failures + 1 >= phase.max_attempts) {
+        return end_as("FAILED", outcome.reason);
+    }
+    const auto wait = backoff_wait(phase.backoff, lease.failures + 1, spread);
+    return queue_again(database, lease, outcome.reason, 1, 0, now + wait.count(), now);
 }
 
 void end_phase(Sqlite &database, std::string_view run_id, std::string_view phase_id,

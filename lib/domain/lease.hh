@@ -39,6 +39,14 @@ enum class AttemptStatus {
 
 std::string_view attempt_status_name(AttemptStatus status);
 
+/// What becomes of a phase whose attempt has not succeeded, if what it executed can tell.
+enum class PhaseNext {
+    Retry, ///< again, as long as attempts are left
+    Fail,  ///< no attempt can help
+    Skip,  ///< given up without failing the run
+    Wait,  ///< again, without a failure counted, at a time or when it is woken
+};
+
 /// What an attempt came to.
 struct AttemptOutcome
 {
@@ -49,12 +57,14 @@ struct AttemptOutcome
     int64_t duration_ms = 0;
     int64_t cpu_ms = 0;
     int64_t max_rss_kib = 0;
+    PhaseNext next = PhaseNext::Retry;
+    std::optional<UnixMs> wait_until{}; ///< with PhaseNext::Wait
 };
 
 /// What became of the phase when its attempt ended.
 struct PhaseVerdict
 {
-    std::string status;             ///< COMPLETE, FAILED or QUEUED (again)
+    std::string status;             ///< COMPLETE, FAILED, SKIPPED or QUEUED (again)
     std::optional<UnixMs> retry_at; ///< QUEUED: when it may start again
 };
 
@@ -76,9 +86,9 @@ Lease lease_of_attempt(Sqlite &database, int64_t attempt_id);
 void begin_checks(Sqlite &database, const Lease &lease);
 
 /// Ends the attempt and decides about the phase: complete; failed for good (budget,
-/// abort, attempts used up, too many interruptions); or queued again with its backoff
-/// (`spread`, 0 to 1, is the random part) or at once after an interruption. Call inside a
-/// transaction.
+/// abort, attempts used up, too many interruptions) or skipped; or queued again with its
+/// backoff (`spread`, 0 to 1, is the random part), at once after an interruption, or at
+/// the time the outcome names. Call inside a transaction.
 PhaseVerdict finish_attempt(Sqlite &database, const Lease &lease,
                             const AttemptOutcome &outcome, double spread,
                             const Clock &clock);

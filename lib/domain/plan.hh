@@ -86,6 +86,40 @@ struct PhaseApproval
     bool granted_on_expiry = false; ///< "default": "yes"
 };
 
+/// How hard a goal is.
+enum class Complexity { Low, Medium, High };
+
+/// What becomes of a phase with a goal that makes no progress any more.
+enum class StuckPolicy {
+    Review, ///< a person is asked whether it is to go on
+    Skip,   ///< the phase is skipped, with what depends on it
+    Fail,
+};
+
+/// A goal in words that a model is to reach by a change of the repository, in place of a
+/// command. Patterns are those of ap-apply(1), relative to the repository's top.
+struct BuildSpec
+{
+    std::string goal;
+    std::vector<std::string> scope;      ///< what may be changed; empty: all
+    std::vector<std::string> read_only;  ///< what is shown besides, and not changed
+    std::vector<std::string> acceptance; ///< criteria the auditor goes by
+    std::string category = "general";    ///< chooses the model, with the complexity
+    Complexity complexity = Complexity::Medium;
+    std::string risk_limit = "medium"; ///< none to high; above it a person is asked
+    std::string builder_model;         ///< empty: by the table of models
+    std::string auditor_model;
+    int64_t context_tokens = 24'000; ///< the most that is shown of the repository
+    StuckPolicy on_stuck = StuckPolicy::Review;
+    std::chrono::milliseconds approval_timeout{std::chrono::hours(24)}; ///< then: no
+};
+
+/// How the run's branch is merged into the one it started from.
+enum class MergePolicy {
+    FastForward, ///< the base branch is moved forward, unless it has gone on
+    Commit,      ///< by a merge commit where it has gone on
+};
+
 /// One phase as a plan gives it, with the defaults filled in.
 struct PhaseSpec
 {
@@ -93,6 +127,8 @@ struct PhaseSpec
     std::string name; ///< the id if the plan has none
     std::string type = "implementation";
     PlanCommand command;
+    std::optional<BuildSpec> build;   ///< instead of a command: ap-build reaches it
+    std::optional<MergePolicy> merge; ///< instead of a command: ap-build merges
     Agent agent = Agent::None;
     std::string agent_template; ///< of contrib/agents; the agent's if the plan has none
     GatewayUse gateway = GatewayUse::Command;
@@ -116,6 +152,9 @@ struct PhaseSpec
     Backoff backoff;
     std::optional<LauncherKind> launcher; ///< none: the executor's
     SlurmRequest slurm;                   ///< for when Slurm executes it
+
+    /// Whether it is the suite's own ap-build that is executed.
+    bool is_own_program() const noexcept { return build || merge; }
 };
 
 /// One tier: its phases start when all phases of the tiers before it are complete.

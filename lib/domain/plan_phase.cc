@@ -1,5 +1,6 @@
 #include "base/text.hh"
 #include "domain/budget.hh"
+#include "domain/build_spec.hh"
 #include "domain/plan_positions.hh"
 #include "domain/plan_reader.hh"
 
@@ -17,20 +18,44 @@ constexpr auto agents =
 
 constexpr auto gateway_uses = std::to_array<std::string_view>({"command", "all", "none"});
 
-constexpr auto members_of_phase =
-    std::to_array<std::string_view>({"id",           "name",
-                                     "type",         "command",
-                                     "agent",        "agent_template",
-                                     "gateway",      "check",
-                                     "cwd",          "env",
-                                     "pass_env",     "stdin",
-                                     "depends_on",   "outputs",
-                                     "breaker",      "token_cap",
-                                     "cost_cap_usd", "timeout",
-                                     "idle_timeout", "grace",
-                                     "max_attempts", "max_interruptions",
-                                     "backoff",      "approval",
-                                     "launcher",     "slurm"});
+constexpr auto members_of_phase = std::to_array<std::string_view>({"acceptance",
+                                                                   "agent",
+                                                                   "agent_template",
+                                                                   "approval",
+                                                                   "approval_timeout",
+                                                                   "backoff",
+                                                                   "breaker",
+                                                                   "category",
+                                                                   "check",
+                                                                   "command",
+                                                                   "complexity",
+                                                                   "context_tokens",
+                                                                   "cost_cap_usd",
+                                                                   "cwd",
+                                                                   "depends_on",
+                                                                   "env",
+                                                                   "gateway",
+                                                                   "goal",
+                                                                   "grace",
+                                                                   "id",
+                                                                   "idle_timeout",
+                                                                   "launcher",
+                                                                   "max_attempts",
+                                                                   "max_interruptions",
+                                                                   "merge",
+                                                                   "models",
+                                                                   "name",
+                                                                   "on_stuck",
+                                                                   "outputs",
+                                                                   "pass_env",
+                                                                   "read_only",
+                                                                   "risk_limit",
+                                                                   "scope",
+                                                                   "slurm",
+                                                                   "stdin",
+                                                                   "timeout",
+                                                                   "token_cap",
+                                                                   "type"});
 
 constexpr auto members_of_backoff =
     std::to_array<std::string_view>({"first", "longest", "factor", "jitter"});
@@ -188,7 +213,8 @@ void read_limits(ObjectReader &reader, PhaseSpec &phase)
     phase.idle_timeout = reader.duration("idle_timeout", shortest);
     phase.grace = reader.duration("grace", milliseconds(0)).value_or(phase.grace);
     phase.max_attempts = static_cast<int>(
-        reader.integer("max_attempts", 1, 100).value_or(phase.max_attempts));
+        reader.integer("max_attempts", 1, 100)
+            .value_or(phase.build ? usual_build_attempts : phase.max_attempts));
     phase.max_interruptions = static_cast<int>(
         reader.integer("max_interruptions", 0, 1000).value_or(phase.max_interruptions));
     read_backoff(reader, phase.backoff);
@@ -208,10 +234,13 @@ void read_gateway(ObjectReader &reader, PhaseSpec &phase)
 
 void read_work(ObjectReader &reader, PhaseSpec &phase)
 {
+    check_kind_of_work(reader);
     if (const Json command = reader.get("command")) {
         phase.command =
             read_command(command, reader.pointer_to("command"), reader.faults());
     }
+    phase.build = read_build(reader);
+    phase.merge = read_merge(reader);
     if (const Json check = reader.get("check")) {
         phase.checks = read_checks(check, reader.pointer_to("check"), reader.faults());
     }
@@ -226,68 +255,16 @@ void read_work(ObjectReader &reader, PhaseSpec &phase)
         reader.strings("outputs", "a relative path without \"..\"", stays_below);
 }
 
-Json strings_to_json(const std::vector<std::string> &strings)
-{
-    Json array = Json::array();
-    for (const std::string &item : strings) {
-        array.append(Json::string(item));
-    }
-    return array;
-}
-
-Json command_to_json(const PlanCommand &command)
-{
-    return command.is_shell ? Json::string(command.argv.back())
-                            : strings_to_json(command.argv);
-}
-
-// Several checks are written as arrays of words, because an array of nothing but strings
-// would be read as the words of one.
-Json checks_to_json(const std::vector<PlanCommand> &checks)
-{
-    if (checks.size() == 1) {
-        return command_to_json(checks.front());
-    }
-    Json array = Json::array();
-    for (const PlanCommand &check : checks) {
-        array.append(strings_to_json(check.argv));
-    }
-    return array;
-}
-
-Json backoff_to_json(const Backoff &backoff)
-{
-    return Json::object()
-        .set("first", duration_text(backoff.first))
-        .set("longest", duration_text(backoff.longest))
-        .set("factor", Json::real(backoff.factor))
-        .set("jitter", Json::real(backoff.jitter));
-}
-
-void set_limits(Json &json, const PhaseSpec &phase)
-{
-    if (phase.token_cap) {
-        json.set("token_cap", *phase.token_cap);
-    }
-    if (phase.cost_cap_microusd) {
-        json.set("cost_cap_usd",
-                 Json::real(static_cast<double>(*phase.cost_cap_microusd) / 1e6));
-    }
-    json.set("timeout", duration_text(phase.timeout));
-    if (phase.idle_timeout) {
-        json.set("idle_timeout", duration_text(*phase.idle_timeout));
-    }
-    json.set("grace", duration_text(phase.grace))
-        .set("max_attempts", phase.max_attempts)
-        .set("max_interruptions", phase.max_interruptions)
-        .set("backoff", backoff_to_json(phase.backoff));
-}
-
 } // namespace
 
 std::string_view agent_name(Agent agent)
 {
     return agents.at(static_cast<size_t>(agent));
+}
+
+std::string_view gateway_use_name(GatewayUse use)
+{
+    return gateway_uses.at(static_cast<size_t>(use));
 }
 
 std::span<const std::string_view> agent_names()
@@ -314,7 +291,6 @@ PhaseSpec read_phase(const Json &value, const std::string &pointer, PlanFaults &
 {
     ObjectReader reader(value, pointer, members_of_phase, faults);
     reader.require("id");
-    reader.require("command");
     PhaseSpec phase;
     phase.id = reader.identifier("id").value_or("");
     phase.name = reader.label("name").value_or(phase.id);
@@ -325,57 +301,6 @@ PhaseSpec read_phase(const Json &value, const std::string &pointer, PlanFaults &
     read_work(reader, phase);
     read_limits(reader, phase);
     read_launcher(reader, phase);
-    return phase;
-}
-
-Json phase_spec_to_json(const PhaseSpec &phase)
-{
-    Json json = Json::object();
-    json.set("id", phase.id).set("name", phase.name).set("type", phase.type);
-    json.set("command", command_to_json(phase.command));
-    json.set("agent", agent_name(phase.agent));
-    if (!phase.agent_template.empty()) {
-        json.set("agent_template", phase.agent_template);
-    }
-    json.set("gateway", gateway_uses.at(static_cast<size_t>(phase.gateway)));
-    if (!phase.checks.empty()) {
-        json.set("check", checks_to_json(phase.checks));
-    }
-    Json variables = Json::object();
-    for (const auto &[name, value] : phase.env) {
-        variables.set(name, value);
-    }
-    json.set("cwd", phase.cwd).set("env", variables);
-    json.set("pass_env", strings_to_json(phase.pass_env));
-    if (phase.stdin_text) {
-        json.set("stdin", *phase.stdin_text);
-    } else if (phase.stdin_file) {
-        json.set("stdin", Json::object().set("file", *phase.stdin_file));
-    }
-    json.set("depends_on", strings_to_json(phase.depends_on));
-    json.set("outputs", strings_to_json(phase.outputs));
-    if (!phase.breaker.empty()) {
-        json.set("breaker", phase.breaker);
-    }
-    if (phase.approval) {
-        json.set("approval", phase_approval_to_json(*phase.approval));
-    }
-    set_limits(json, phase);
-    set_launcher(json, phase);
-    return json;
-}
-
-PhaseSpec phase_spec_from_json(std::string_view text)
-{
-    const Json json = Json::parse(text, "stored phase");
-    PlanFaults faults;
-    PhaseSpec phase = read_phase(json, "", faults);
-    if (!faults.empty()) {
-        throw Error(ExitStatus::BadData,
-                    "stored phase '" +
-                        printable(json.get_string("id").value_or("without id")) +
-                        "': " + faults.first());
-    }
     return phase;
 }
 

@@ -104,6 +104,12 @@ std::span<const std::string_view> agent_names();
 void read_launcher(ObjectReader &reader, PhaseSpec &phase);
 void set_launcher(Json &json, const PhaseSpec &phase);
 
+/// "command", "all" or "none".
+std::string_view gateway_use_name(GatewayUse use);
+
+/// An array of the strings.
+Json strings_to_json(const std::vector<std::string> &strings);
+
 /// Reads one phase; faults are recorded under `pointer`. Its dependencies are not looked
 /// up.
 PhaseSpec read_phase(const Json &value, const std::string &pointer, PlanFaults &faults);

@@ -1,6 +1,7 @@
 #include "domain/running_phase.hh"
 
 #include "base/text.hh"
+#include "domain/build_verdict.hh"
 #include "sys/path.hh"
 
 #include <algorithm>
@@ -72,7 +73,9 @@ RunningPhase::RunningPhase(Lease lease, PhaseSlots &slots, const StatePaths &pat
     , last_output_(started_)
 {
     make_directories(directory_, 0700);
-    remove_file(usage_files_.spool); // of a deleted run of the same name
+    // Of a deleted run of the same name.
+    remove_file(usage_files_.spool);
+    remove_file(verdict_path(directory_));
     const FifoSpool &fifo = slot_->move_fifo(usage_files_.fifo, usage_files_.spool);
     loop_.add(fifo.fd(), [this] { read_usage(false); });
     start_command();
@@ -255,13 +258,18 @@ void RunningPhase::note_result(const KeptResult &result)
     }
     const PlanCommand &command =
         is_check ? lease_.phase.checks.at(check_) : lease_.phase.command;
+    if (result.exit_code != 0 && !is_check && lease_.phase.is_own_program()) {
+        note_verdict(result);
+        return;
+    }
     if (result.exit_code != 0) {
         const std::string what =
             is_check ? "check " + std::to_string(check_ + 1) + ": " : std::string();
         finish(AttemptStatus::Failed, what + describe(result, command.argv.front()));
         return;
     }
-    if (!is_check && !lease_.phase.checks.empty()) {
+    // What a build made is checked by ap-build, where it made it.
+    if (!is_check && !lease_.phase.checks.empty() && !lease_.phase.build) {
         stage_ = Stage::CommandDone;
     } else if (is_check && check_ + 1 < lease_.phase.checks.size()) {
         check_++;
@@ -278,6 +286,22 @@ void RunningPhase::start_checks()
     stage_ = Stage::Check;
     start(prepare_check(lease_, paths_, usage_files_.fifo, check_), {},
           "check-" + std::to_string(check_ + 1) + ".");
+}
+
+void RunningPhase::note_verdict(const KeptResult &result)
+{
+    const auto verdict = read_build_verdict(directory_);
+    if (!verdict) {
+        finish(AttemptStatus::Failed, describe(result, "ap-build"));
+        return;
+    }
+    outcome_.next = verdict->next;
+    outcome_.wait_until = verdict->until;
+    const bool spent = result.exit_code == static_cast<int>(ExitStatus::BudgetExhausted);
+    finish(verdict->next == PhaseNext::Wait ? AttemptStatus::Interrupted
+           : spent                          ? AttemptStatus::BudgetExhausted
+                                            : AttemptStatus::Failed,
+           verdict->reason);
 }
 
 std::string RunningPhase::missing_output() const

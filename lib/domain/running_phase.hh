@@ -60,6 +60,7 @@ private:
     void read_usage(bool last);
     void on_keeper();
     void note_result(const KeptResult &result);
+    void note_verdict(const KeptResult &result);
     std::string missing_output() const;
     std::string work_directory() const;
     void finish(AttemptStatus status, std::string reason);

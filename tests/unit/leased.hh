@@ -16,14 +16,16 @@ namespace check {
 class LeasedRun
 {
 public:
-    /// `members`: of phase a, after its command, such as R"(, "agent": "codex")".
-    explicit LeasedRun(const std::string &members = "")
+    /// `members`: of phase a, after its command, such as R"(, "agent": "codex")"; `work`:
+    /// that command.
+    explicit LeasedRun(const std::string &members = "",
+                       const std::string &work = R"("command": ["true"])")
         : state_({directory_.file("autopack.db"), directory_.file(".autonomous_runs"),
                   directory_.path()},
                  ap::State::Access::Create, "test")
     {
         const std::string text = R"({"run_id": "r", "phases": [
-            {"id": "a", "command": ["true"])" +
+            {"id": "a", )" + work +
                                  members + R"(}, {"id": "b", "command": ["true"]}]})";
         ap::create_run(get(), ap::parse_plan(text, "p"), text, ap::TokenCaps(), clock_);
         const ap::ProcessIdentity self = ap::ProcessIdentity::self();

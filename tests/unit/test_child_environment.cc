@@ -79,6 +79,19 @@ void without_a_gateway_a_key_is_passed_on_by_name()
     CHECK_EQUAL(value(fixture.command(), "OPENAI_API_KEY"), "(unset)");
 }
 
+void a_goal_is_executed_by_the_program_beside_this_with_every_providers_key()
+{
+    check::LeasedRun run("", R"("goal": "g")");
+    const Lease lease = run.lease();
+    setenv("GROQ_API_KEY", "real", 1);
+    const PreparedCommand prepared = prepare_command(lease, run.paths(), "/fifo");
+    unsetenv("GROQ_API_KEY");
+    CHECK(prepared.command.argv ==
+          std::vector<std::string>{join_path(program_directory(), "ap-build")});
+    CHECK_EQUAL(value(prepared, "GROQ_API_KEY"), "real");
+    CHECK_EQUAL(value(prepared, "AUTOPACK_PHASE_ID"), "a");
+}
+
 void with_a_gateway_every_clients_variables_lead_there()
 {
     Fixture fixture;
@@ -156,6 +169,7 @@ int main()
     const CMUnitTest tests[] = {
         TEST(without_a_gateway_an_agent_gets_its_own_providers_key_alone),
         TEST(without_a_gateway_a_key_is_passed_on_by_name),
+        TEST(a_goal_is_executed_by_the_program_beside_this_with_every_providers_key),
         TEST(with_a_gateway_every_clients_variables_lead_there),
         TEST(with_a_gateway_no_real_key_is_passed_on_whatever_the_plan_says),
         TEST(a_check_gets_a_key_only_if_the_phase_says_so),

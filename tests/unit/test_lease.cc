@@ -185,6 +185,55 @@ void neither_an_exhausted_budget_nor_an_abort_is_tried_again()
     }
 }
 
+// Ends the lease of `a` as something that tells what is to become of its phase.
+PhaseVerdict finish_with(Fixture &run, AttemptStatus status, PhaseNext next,
+                         std::optional<UnixMs> until = std::nullopt)
+{
+    AttemptOutcome outcome;
+    outcome.status = status;
+    outcome.reason = "stuck";
+    outcome.next = next;
+    outcome.wait_until = until;
+    const Lease lease = run.lease_of("a");
+    Transaction transaction(run.get());
+    PhaseVerdict verdict = finish_attempt(run.get(), lease, outcome, 0, run.clock);
+    transaction.commit();
+    return verdict;
+}
+
+void a_phase_that_cannot_succeed_is_not_tried_again()
+{
+    Fixture run;
+    CHECK_EQUAL(finish_with(run, AttemptStatus::Failed, PhaseNext::Fail).status,
+                "FAILED");
+    run.check_sound();
+}
+
+void a_phase_that_is_given_up_skips_what_needs_it_and_fails_nothing()
+{
+    Fixture run;
+    CHECK_EQUAL(finish_with(run, AttemptStatus::Failed, PhaseNext::Skip).status,
+                "SKIPPED");
+    CHECK_EQUAL(run_standing(run.get(), "r").failed_phases, 0);
+    run.check_sound();
+}
+
+void a_phase_that_waits_is_due_at_its_time_and_counts_as_nothing()
+{
+    Fixture run;
+    for (int i = 0; i < 4; i++) {
+        const UnixMs due = run.clock.now() + 5000;
+        CHECK_EQUAL(finish_with(run, AttemptStatus::Interrupted, PhaseNext::Wait, due)
+                        .retry_at.value_or(0),
+                    due);
+        CHECK_EQUAL(next_phase_due(run.get(), "r", run.clock).value_or(0), due);
+        run.clock.advance(std::chrono::milliseconds(5000));
+    }
+    CHECK_EQUAL(run.get().query_integer("SELECT failures + interruptions FROM phases "
+                                        "WHERE phase_id = 'a'"),
+                0);
+}
+
 void a_clock_set_back_does_not_prolong_a_wait()
 {
     Fixture run;
@@ -300,6 +349,9 @@ int main()
         TEST(the_last_failure_fails_the_phase_and_skips_what_waits_for_it),
         TEST(an_interruption_is_no_failure_and_waits_for_nothing),
         TEST(neither_an_exhausted_budget_nor_an_abort_is_tried_again),
+        TEST(a_phase_that_cannot_succeed_is_not_tried_again),
+        TEST(a_phase_that_is_given_up_skips_what_needs_it_and_fails_nothing),
+        TEST(a_phase_that_waits_is_due_at_its_time_and_counts_as_nothing),
         TEST(a_clock_set_back_does_not_prolong_a_wait),
         TEST(a_clock_set_forward_ends_a_wait_early_and_does_no_other_harm),
         TEST(a_lease_given_back_leaves_no_attempt),

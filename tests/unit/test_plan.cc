@@ -1,5 +1,6 @@
 #include "check.hh"
 
+#include "domain/build_spec.hh"
 #include "domain/plan.hh"
 #include "domain/plan_positions.hh"
 #include "domain/plan_reader.hh"
@@ -366,6 +367,7 @@ void agrees_with_the_json_schema()
     check_schema_members(phase.get("stdin").get("oneOf").at(1).get("properties"),
                          stdin_members());
     check_schema_members(phase.get("slurm").get("properties"), slurm_members());
+    check_schema_members(phase.get("models").get("properties"), models_members());
     const Json agents = phase.get("agent").get("enum");
     CHECK_EQUAL(agents.size(), agent_names().size());
     for (size_t i = 0; i < agents.size(); i++) {
