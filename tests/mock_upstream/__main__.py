@@ -14,6 +14,7 @@ import signal
 import sys
 
 from scenario import ScenarioBook
+from script import load_script
 from served import Served
 from server import Server
 
@@ -25,6 +26,7 @@ def parse_arguments():
     parser.add_argument("--log", help="a JSON line for each request served")
     parser.add_argument("--scenario", type=json.loads, default={},
                         help='JSON: {"default": {...}, "queue": [...]}')
+    parser.add_argument("--script", help="recorded answers (script.py)")
     parser.add_argument("--outlive-parent", action="store_true",
                         help="go on when the process that started this ends")
     return parser.parse_args()
@@ -48,6 +50,8 @@ def write_port_file(path, port):
 async def serve(arguments):
     book = ScenarioBook()
     book.change(arguments.scenario)
+    if arguments.script:
+        book.script = load_script(arguments.script)
     server = Server(book, Served(arguments.log))
     listener = await server.start("127.0.0.1", arguments.port)
     port = listener.sockets[0].getsockname()[1]

@@ -1,8 +1,9 @@
 """What the mock is to do wrong, and how much it is to say.
 
 A scenario is a JSON object with the fields below. It comes with a request, in the header
-`x-mock-scenario`, or waits at the control endpoint: first the queue, one for each model
-call in order of arrival, then the default for all calls after.
+`x-mock-scenario`, or waits at the control endpoint: first what a script (script.py) has for
+it, then the queue, one for each model call in order of arrival, then the default for all
+calls after.
 """
 
 import collections
@@ -71,12 +72,16 @@ class ScenarioBook:
     def __init__(self):
         self.queue = collections.deque()
         self.default = Scenario()
+        self.script = None
 
-    def take(self, headers):
+    def take(self, request):
         """The scenario of the next model call, whose header comes first."""
-        given = headers.get("x-mock-scenario")
+        given = request.headers.get("x-mock-scenario")
         if given is not None:
             return scenario_from(json.loads(given))
+        recorded = self.script.take(request) if self.script else None
+        if recorded is not None:
+            return recorded
         return self.queue.popleft() if self.queue else self.default
 
     def change(self, members):

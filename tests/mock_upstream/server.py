@@ -119,8 +119,8 @@ class Server:
             return scenario, None, error_reply(404, scenario, error)
         try:
             if request.method == "POST":
-                scenario = self._book.take(request.headers)
                 request.model = request.model or request.json.get("model", "")
+                scenario = self._book.take(request)
             if scenario.status != 200:
                 return scenario, None, error_reply(scenario.status, scenario, error)
             answer, reply = handler(request, scenario)
