@@ -173,6 +173,13 @@ int64_t request_approval(Sqlite &database, const ApprovalRequest &request,
     in_transaction(database, [&] {
         require_open_run(database, request);
         const UnixMs now = clock.now();
+        if (request.guards_phase) {
+            database
+                .prepare("UPDATE approvals SET in_force = 0 WHERE run_id = ?1 "
+                         "AND phase_id = ?2 AND in_force = 1 AND state <> 'PENDING'")
+                .bind_all(request.run_id, request.phase_id)
+                .run();
+        }
         database
             .prepare("INSERT INTO approvals (run_id, phase_id, attempt, kind, risk, "
                      "summary, detail, default_decision, in_force, requested_at, "

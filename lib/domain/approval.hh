@@ -40,8 +40,8 @@ struct ApprovalRequest
     std::string detail{};             ///< such as a diff
     std::chrono::milliseconds timeout = usual_timeout;
     bool granted_on_expiry = false;
-    bool guards_phase = false; ///< the phase does not start before it is granted; there
-                               ///< is at most one such question for a phase
+    bool guards_phase = false; ///< the phase does not start before it is granted; takes
+                               ///< the place of one that was decided before
 };
 
 /// A question and what was decided.

@@ -43,12 +43,15 @@ std::string refusal(const Approval &approval)
 
 PhaseApprovals::Answer PhaseApprovals::ask(const Lease &lease)
 {
-    if (!lease.phase.approval) {
+    if (!lease.phase.approval && !lease.phase.build) {
         return {};
     }
     Sqlite &database = state_.database();
     const auto standing =
         approval_in_force(database, lease.run_id, lease.phase.id, clock_);
+    if (!standing && !lease.phase.approval) {
+        return {};
+    }
     if (!standing) {
         const ApprovalRequest request = request_of(lease);
         const int64_t id = request_approval(database, request, clock_);

@@ -10,8 +10,9 @@
 namespace ap {
 
 /// The approvals that phases ask for (`approval` in ap-plan(5)): asked before the first
-/// attempt starts. Nothing is held while people think: the lease goes back in the
-/// transaction that gave it, and the answer queues the phase again.
+/// attempt starts. What a build of the phase asks (ap-build(1)) guards it as well.
+/// Nothing is held while people think: the lease goes back in the transaction that gave
+/// it, and the answer queues the phase again.
 class PhaseApprovals
 {
 public:

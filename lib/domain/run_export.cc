@@ -27,6 +27,7 @@ constexpr ExportedTable exported_tables[] = {
     {"usage", "llm_usage_events", "usage_id"},
     {"controls", "controls", "control_id"},
     {"approvals", "approvals", "approval_id"},
+    {"builds", "builds", "phase_id, number"},
     {"events", "events", "event_id"},
 };
 

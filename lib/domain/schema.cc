@@ -8,6 +8,7 @@
 #include "domain/migrations/m0006_approvals.hh"
 #include "domain/migrations/m0007_batch_jobs.hh"
 #include "domain/migrations/m0008_ledger.hh"
+#include "domain/migrations/m0009_builds.hh"
 
 namespace ap {
 
@@ -23,6 +24,7 @@ constexpr Migration all_migrations[] = {
     {6, "approvals", migrations_sql::approvals},
     {7, "batch jobs", migrations_sql::batch_jobs},
     {8, "ledger", migrations_sql::ledger},
+    {9, "builds", migrations_sql::builds},
 };
 
 } // namespace

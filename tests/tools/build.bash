@@ -48,8 +48,11 @@ edit() {
 
 # create_run MEMBERS [MORE_PHASES]: the run r whose phase a has a goal
 create_run() {
+    local members=$1
+    # A test that fails is not to wait for a person.
+    [[ "$members" == *on_stuck* ]] || members+=', "on_stuck": "fail"'
     printf '{"run_id": "r", "phases": [{"id": "a", "cwd": "repo", "goal": "Say good bye",
-        "scope": ["src"], "backoff": {"first": 0}%s}%s]}' "$1" "${2:-}" > plan.json
+        "scope": ["src"], "backoff": {"first": 0}%s}%s]}' "$members" "${2:-}" > plan.json
     ap-run create plan.json > /dev/null
 }
 

@@ -1,0 +1,35 @@
+#pragma once
+
+#include "domain/plan.hh"
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace ap {
+
+/// What a builder is shown.
+struct BuildMatter
+{
+    std::string goal;
+    std::vector<std::string> scope;
+    std::vector<std::string> acceptance;
+    std::string context;  ///< of the repository, as ap-context(1) chooses it
+    std::string rules;    ///< learned ones, a line each; may be empty
+    std::string evidence; ///< why earlier builds failed; may be empty
+};
+
+/// What a builder is told to do, and in what forms it may answer.
+extern const std::string_view builder_instructions;
+
+/// The matter as a prompt.
+std::string builder_prompt(const BuildMatter &matter);
+
+/// The files of the tree at `path` that the builder needs: the names of all tracked
+/// files, then the content of those that `scope` and `read_only` fit, in the order of
+/// their names, until about `tokens` are used. Files that nobody is shown
+/// (is_protected_path()) and binary ones are left out; what does not fit any more is
+/// named.
+std::string build_context(const std::string &path, const BuildSpec &build);
+
+} // namespace ap

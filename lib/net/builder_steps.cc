@@ -1,0 +1,321 @@
+#include "net/builder.hh"
+
+#include "base/text.hh"
+#include "domain/apply.hh"
+#include "domain/build_prompt.hh"
+#include "domain/learned_rules.hh"
+#include "domain/plan_reader.hh"
+#include "domain/quality_gate.hh"
+#include "domain/worktree.hh"
+#include "net/auditor.hh"
+#include "sys/path.hh"
+#include "wrap/sha256.hh"
+
+#include <algorithm>
+#include <cctype>
+
+namespace ap {
+
+namespace {
+
+constexpr size_t largest_file = size_t{64} << 20;
+constexpr size_t longest_evidence = 12'000;
+constexpr int most_rebases = 5;
+
+std::vector<std::string> strings_of(const Json &json)
+{
+    std::vector<std::string> items;
+    for (size_t i = 0; i < json.size(); i++) {
+        items.push_back(json.at(i).is_string() ? json.at(i).as_string() : "");
+    }
+    return items;
+}
+
+// The same for the same failure, whatever times and addresses are in its words.
+std::string signature_of(std::string_view failure_class, std::string_view words)
+{
+    std::string text(failure_class);
+    for (const char c : words) {
+        if (std::isdigit(static_cast<unsigned char>(c)) == 0) {
+            text += c;
+        }
+    }
+    return to_hex(sha256(text)).substr(0, 16);
+}
+
+BuildFailure failure_of(const std::string &failure_class, const std::string &key,
+                        std::string_view words, const std::string &reason)
+{
+    return {failure_class, key, signature_of(failure_class, words),
+            printable(reason, 300)};
+}
+
+std::string first_line(std::string_view text)
+{
+    return std::string(text.substr(0, text.find('\n')));
+}
+
+} // namespace
+
+// A worktree of this build alone, new each time: whatever a process that was killed has
+// left half done in it is gone.
+void Builder::prepare_tree()
+{
+    Json base = kept("base.json");
+    if (!base) {
+        base = Json::object().set("commit", branch_.tip());
+        keep("base.json", base);
+    }
+    base_ = base.get_string("commit").value_or("");
+    remove_tree(tree_);
+    run_git(repository_, {"worktree", "prune"});
+    Worktree::add(repository_, tree_, "", base_).keep();
+}
+
+std::string Builder::prompt()
+{
+    const std::string path = file("prompt.md");
+    if (path_exists(path)) {
+        return read_file(path, largest_file);
+    }
+    const BuildSpec &build = *phase_.build;
+    BuildMatter matter;
+    matter.goal = build.goal;
+    matter.scope = build.scope;
+    matter.acceptance = build.acceptance;
+    matter.context = build_context(tree_, build);
+    matter.rules = LearnedRules(state_.paths().directory).text();
+    const std::string evidence =
+        join_path(build_directory(build_.number - 1), "evidence.txt");
+    if (build_.number > 1 && path_exists(evidence)) {
+        matter.evidence = read_file(evidence, largest_file).substr(0, longest_evidence);
+    }
+    const std::string text = builder_prompt(matter);
+    write_file_atomically(path, text, 0600);
+    return text;
+}
+
+ModelAnswer Builder::answer()
+{
+    const ModelChoice choice = builder_model(build_.level);
+    AnswerOrder order{.prompt = {}, .kept_in = directory_};
+    order.prompt.model = choice.model;
+    order.prompt.max_tokens = choice.max_output;
+    order.prompt.system = builder_instructions;
+    order.prompt.text = prompt();
+    const ModelAnswer answered = ask_model(questioner_, order);
+    build_.tokens = answered.tokens;
+    build_.model = answered.model;
+    write_file_atomically(file("answer"), answered.text, 0600);
+    if (answered.truncated) {
+        throw Failed{failure_of("no-answer", "", "",
+                                "the answer did not end after " +
+                                    std::to_string(answered.pieces) + " pieces"),
+                     "The answer was too long and did not come to its end.\n"};
+    }
+    reach(BuildStage::Answered);
+    return answered;
+}
+
+Builder::Change Builder::apply(const ModelAnswer &answer)
+{
+    const std::string base_tree = base_ + "^{tree}";
+    const auto change_of = [&](const Json &json) {
+        Change change;
+        change.tree = json.get_string("tree").value_or("");
+        change.risk = json.get_string("risk").value_or("high");
+        change.risk_reasons = strings_of(json.get("risk_reasons"));
+        change.diff = tree_diff(branch_.top(), base_tree, change.tree);
+        return change;
+    };
+    if (const Json done = kept("apply.json")) {
+        return change_of(done);
+    }
+    ApplyOptions options;
+    options.directory = tree_;
+    options.rules.scope = phase_.build->scope;
+    options.rules.protect = phase_.build->read_only;
+    ApplyReport report;
+    try {
+        report = apply_change(answer.text, options);
+    } catch (const Error &error) {
+        if (error.status() != ExitStatus::BadData) {
+            throw;
+        }
+        throw Failed{failure_of("malformed", "", error.what(),
+                                std::string("the answer is no change: ") + error.what()),
+                     std::string("Your answer cannot be read as a change: ") +
+                         error.what() + "\n"};
+    }
+    const std::string said = apply_report_to_text(report);
+    if (!report.refused.empty()) {
+        const RefusedPath &first = report.refused.front();
+        throw Failed{
+            failure_of("out-of-scope", "", said, "'" + first.path + "' " + first.why),
+            said};
+    }
+    if (!report.rejected.empty()) {
+        throw Failed{failure_of("rejected", "", said,
+                                "a part of the change does not fit '" +
+                                    report.rejected.front().path + "'"),
+                     said + "Your answer was:\n" + answer.text};
+    }
+    const std::string tree = snapshot_tree(tree_);
+    if (tree == trim(run_git(tree_, {"rev-parse", base_tree}))) {
+        throw Failed{failure_of("no-change", "", "", "the answer changes nothing"),
+                     "Your answer changes nothing.\n"};
+    }
+    const Json json = Json::object()
+                          .set("tree", tree)
+                          .set("risk", risk_name(report.risk.risk))
+                          .set("risk_reasons", strings_to_json(report.risk.reasons))
+                          .set("report", apply_report_to_json(report));
+    keep("apply.json", json);
+    reach(BuildStage::Applied);
+    return change_of(json);
+}
+
+std::string Builder::check_directory() const
+{
+    const std::string prefix(trim(run_git(repository_, {"rev-parse", "--show-prefix"})));
+    return prefix.empty() ? tree_ : join_path(tree_, prefix);
+}
+
+std::vector<BuildCheck> Builder::check(const Change &change, const std::string &name)
+{
+    const Json done = kept(name);
+    std::vector<BuildCheck> checks;
+    if (done) {
+        checks = checks_from_json(done.get("checks"));
+    } else {
+        check_out_tree(tree_, change.tree);
+        checks = run_build_checks(phase_.checks, check_directory(), phase_.timeout);
+        keep(name, Json::object().set("checks", checks_to_json(checks)));
+    }
+    const auto failed = std::find_if(checks.begin(), checks.end(),
+                                     [](const auto &each) { return !each.passed; });
+    if (failed != checks.end()) {
+        const std::string said = checks_to_text(checks);
+        throw Failed{failure_of("check", failed->name, said,
+                                "check '" + failed->name + "' " + failed->how),
+                     "Your change was:\n" + change.diff + "\nWith it:\n" + said};
+    }
+    reach(BuildStage::Checked);
+    return checks;
+}
+
+Audit Builder::audit(const Change &change, const std::vector<BuildCheck> &checks)
+{
+    std::string why;
+    Json done = kept("audit.json");
+    if (!done) {
+        const BuildSpec &build = *phase_.build;
+        AuditOrder order;
+        order.matter = {build.goal, build.acceptance, change.diff,
+                        checks_to_text(checks)};
+        order.model =
+            models_.choose(ModelRole::Auditor, build.category, build.complexity, 0);
+        order.kept_in = directory_;
+        if (!build.auditor_model.empty()) {
+            order.model.model = build.auditor_model;
+        }
+        const AuditAccount account =
+            audit_account(state_.paths(), options_.run_id, phase_.id);
+        const AuditResult result = make_audit(questioner_, order, &account);
+        done = audit_to_json(result.audit);
+        done.set("model", result.model).set("tokens", result.tokens);
+        keep("audit.json", done);
+    }
+    build_.tokens += done.get_integer("tokens").value_or(0);
+    const auto judged = read_audit(done.dump(), why);
+    if (!judged) {
+        throw Error(ExitStatus::BadData, "'" + file("audit.json") + "': " + why);
+    }
+    const std::string said = audit_to_text(*judged);
+    if (judged->verdict == AuditVerdict::Major) {
+        throw Failed{failure_of("audit", "", said, "the auditor: " + first_line(said)),
+                     "Your change was:\n" + change.diff +
+                         "\nIt passed the checks, but the auditor said:\n" + said};
+    }
+    reach(BuildStage::Audited);
+    return *judged;
+}
+
+std::optional<BuilderResult> Builder::pass(const Change &change,
+                                           const std::vector<BuildCheck> &checks,
+                                           const Audit &audit)
+{
+    GateInput input;
+    input.checks_passed = all_passed(checks);
+    input.verdict = audit.verdict;
+    input.risk = risk_from(change.risk).value_or(Risk::High);
+    input.risk_limit = risk_from(phase_.build->risk_limit).value_or(Risk::None);
+    GateDecision decision = pass_gate(input);
+    std::optional<BuilderResult> waits;
+    if (decision.kind == GateDecision::Kind::Ask) {
+        std::string detail = join(change.risk_reasons, "\n") + "\n\n" +
+                             audit_to_text(audit) + "\n" + change.diff;
+        waits = ask_person(build_, "change",
+                           "commit a change of risk " + change.risk + " for phase " +
+                               phase_.id + ": " + first_line(phase_.build->goal),
+                           detail, change.risk);
+        input.approved = !waits;
+        decision = pass_gate(input);
+    }
+    Json json = Json::object();
+    json.set("decision", gate_decision_name(decision.kind))
+        .set("reasons", strings_to_json(decision.reasons))
+        .set("verdict", audit_verdict_name(audit.verdict))
+        .set("risk", change.risk)
+        .set("approval_id", build_.approval_id);
+    keep("gate.json", json);
+    append_event(database_, "build.gate", options_.run_id, phase_.id, options_.attempt,
+                 json.set("number", build_.number).dump());
+    if (waits && waits->status == ExitStatus::Failed) {
+        build_.failure = failure_of("risk", "", "", waits->verdict.reason);
+        end_build(database_, build_, "FAILED", clock_);
+        run_git(repository_, {"worktree", "remove", "--force", "--force", "--", tree_});
+    }
+    return waits;
+}
+
+// Commits the very tree that was checked and audited; if other phases have committed
+// meanwhile, the merge of the two, once that passes the checks as well.
+void Builder::commit(const Change &change)
+{
+    const std::string message = commit_message(
+        phase_.build->goal, {{"Autopack-Run", options_.run_id},
+                             {"Autopack-Phase", phase_.id},
+                             {"Autopack-Tokens", std::to_string(tokens_of_phase())}});
+    for (int tries = 0; tries < most_rebases; tries++) {
+        Json done = kept("commit.json");
+        if (!done) {
+            const std::string parent = branch_.tip();
+            Change ours = change;
+            if (parent != base_) {
+                const auto merged = branch_.merged_tree(
+                    branch_.make_commit(change.tree, {base_}, message), parent);
+                if (!merged) {
+                    throw Failed{failure_of("conflict", "", "",
+                                            "other phases have changed the same lines"),
+                                 "Other changes were committed to the same lines.\n"};
+                }
+                ours.tree = *merged;
+                check(ours, "check-" + ours.tree + ".json");
+            }
+            done = Json::object()
+                       .set("parent", parent)
+                       .set("commit", branch_.make_commit(ours.tree, {parent}, message));
+            keep("commit.json", done);
+        }
+        build_.commit_id = done.get_string("commit").value_or("");
+        if (branch_.advance(done.get_string("parent").value_or(""), build_.commit_id)) {
+            return;
+        }
+        remove_file(file("commit.json"));
+    }
+    throw Error(ExitStatus::TryAgain,
+                "branch " + branch_.name() + " does not come to rest");
+}
+
+} // namespace ap

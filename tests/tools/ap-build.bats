@@ -1,0 +1,222 @@
+#!/usr/bin/env bats
+# From a goal to a commit, through every branch, with a model that answers from scripts.
+
+bats_require_minimum_version 1.5.0
+load common
+load mock
+load build
+
+good=$(edit src/hello.c '    puts("hello");' '    puts("good bye");')
+checks=', "check": "grep -q good src/hello.c && cc -fsyntax-only src/hello.c"'
+
+setup() {
+    cd "$BATS_TEST_TMPDIR" || exit 1
+    make_repository
+}
+
+teardown() {
+    stop_mock
+}
+
+# start ENTRY...: the mock with this script
+start() {
+    script "$@"
+    start_mock --script script.json
+    use_mock_models
+}
+
+# A person is asked, and nothing is held meanwhile.
+is_asked() {
+    [ "$(query "SELECT count(*) FROM approvals JOIN phases USING (run_id, phase_id)
+        WHERE state = 'PENDING' AND status = 'QUEUED'")" -eq 1 ]
+}
+
+failures() {
+    query "SELECT group_concat(failure_class) FROM
+        (SELECT failure_class FROM builds WHERE status = 'FAILED' ORDER BY number)"
+}
+
+@test "a good change is checked, audited and committed with its trailers, and merged" {
+    start "$(says small "$good")" "$(approves)"
+    create_run "$checks" ', {"id": "m", "cwd": "repo", "depends_on": ["a"], "merge": "fast-forward"}'
+    ap-exec --quiet --run-id r
+    committed src/hello.c | grep -q 'good bye'
+    git -C repo log -1 --format=%B autopack/r | grep -qx 'Autopack-Run: r'
+    git -C repo log -1 --format=%B autopack/r | grep -qx 'Autopack-Phase: a'
+    tokens=$(git -C repo log -1 --format='%(trailers:key=Autopack-Tokens,valueonly)' autopack/r)
+    [ "$tokens" -eq "$(mock_total 'prompt_tokens + .completion_tokens')" ]
+    [ "$(query "SELECT tokens_used FROM budgets WHERE phase_id = 'a'")" -eq "$tokens" ]
+    [ "$(git -C repo rev-parse main)" = "$(git -C repo rev-parse autopack/r)" ]
+    grep -q 'good bye' repo/src/hello.c
+    [ -z "$(git -C repo status --porcelain)" ]
+    [ "$(git -C repo worktree list | wc -l)" -eq 1 ]
+}
+
+@test "a malformed answer, one out of scope and one that does not fit are told to the next build" {
+    start "$(says small 'I would change the greeting.')" \
+        "$(says small "$(printf 'FILE: Makefile\n```\nall:\n```\n')" '{"when": "cannot be read as a change"}')" \
+        "$(says big "$(edit src/hello.c 'no such line' 'x')" '{"when": "Makefile"}')" \
+        "$(says big "$good" '{"when": "no such line"}')" "$(approves)"
+    create_run "$checks"
+    ap-exec --quiet --run-id r
+    [ "$(failures)" = malformed,out-of-scope,rejected ]
+    committed src/hello.c | grep -q 'good bye'
+    [ -z "$(git -C repo status --porcelain)" ]
+    # The second failure with one model brought the stronger one in.
+    [ "$(query "SELECT group_concat(level) FROM builds")" = 0,0,1,1 ]
+    [ "$(query "SELECT count(*) FROM events WHERE kind = 'build.escalated'")" -eq 1 ]
+}
+
+@test "a failing check and a rejection by the auditor are evidence for the next build" {
+    start "$(says small "$(edit src/hello.c '    puts("hello");' '    puts("bad"')")" \
+        "$(says small "$good" '{"when": "failed: it exited"}')" \
+        "$(says judge '{"verdict": "major", "issues": [{"severity": "major", "file": "src/hello.c", "text": "too polite"}]}')" \
+        "$(says big "$good" '{"when": "too polite"}')" "$(approves)"
+    create_run "$checks"
+    ap-exec --quiet --run-id r
+    [ "$(failures)" = check,audit ]
+    committed src/hello.c | grep -q 'good bye'
+}
+
+@test "an auditor that cannot be read is asked once more and then counts as major" {
+    start "$(says small "$good")" "$(says judge 'fine')" "$(says judge 'really fine' '{"when": "cannot be read"}')"
+    create_run "$checks"', "max_attempts": 1'
+    run -1 ap-exec --quiet --run-id r
+    [ "$(failures)" = audit ]
+    run -128 git -C repo show autopack/r:src/none
+    [ "$(git -C repo rev-parse main)" = "$(git -C repo rev-parse autopack/r)" ]
+}
+
+@test "a truncated answer is continued" {
+    # A word is a token: the first answer is cut behind the line of equals signs.
+    text=$(printf 'src/hello.c\n<<<<<<< SEARCH\n    puts("hello");\n=======\n')
+    script "$(says small '    puts("good");
+>>>>>>> REPLACE
+' '{"when": "Go on exactly"}')" "$(says small "$text
+ more")" "$(approves)"
+    start_mock --script script.json
+    use_mock_models
+    jq --argjson n "$(($(tr -cd ' ' <<< "$text" | wc -c) + 1))" '.builder[0].max_output = $n' models.json > m
+    mv m models.json
+    create_run "$checks"
+    ap-exec --quiet --run-id r
+    committed src/hello.c | grep -q 'puts("good")'
+    [ "$(query 'SELECT count(*) FROM builds')" -eq 1 ]
+}
+
+@test "a risky change waits for a person without holding anything, and goes in with a yes" {
+    start "$(says small "$good")" "$(approves)"
+    create_run "$checks"', "risk_limit": "none"'
+    ap-exec --quiet --run-id r 3>&- &
+    executor=$!
+    wait_until is_asked
+    ap-approve yes "$(query 'SELECT approval_id FROM approvals')"
+    wait "$executor"
+    committed src/hello.c | grep -q 'good bye'
+    # What was answered and audited before was not paid for again.
+    [ "$(mock_total requests)" -eq 2 ]
+}
+
+@test "a risky change does not go in with a no" {
+    start "$(says small "$good")" "$(approves)"
+    create_run "$checks"', "risk_limit": "none"'
+    ap-exec --quiet --run-id r 3>&- &
+    executor=$!
+    wait_until is_asked
+    ap-approve no "$(query 'SELECT approval_id FROM approvals')"
+    status=0
+    wait "$executor" || status=$?
+    [ "$status" -eq 1 ]
+    [ "$(git -C repo rev-parse main)" = "$(git -C repo rev-parse autopack/r)" ]
+}
+
+@test "silence is a no" {
+    start "$(says small "$good")" "$(approves)"
+    create_run "$checks"', "risk_limit": "none", "approval_timeout": "200ms"'
+    run -1 ap-exec --quiet --run-id r
+    [ "$(git -C repo rev-parse main)" = "$(git -C repo rev-parse autopack/r)" ]
+}
+
+@test "a budget spent midway ends the phase; with a higher cap the answer is not paid again" {
+    start "$(says small "$good")" "$(approves)"
+    create_run "$checks"
+    query "UPDATE budgets SET token_cap = 2600 WHERE phase_id = 'a'"
+    jq '.builder[0].max_output = 300 | .auditor[0].max_output = 100000' models.json > m
+    mv m models.json
+    AUTOPACK_PHASE_TOKEN_CAP=800 run -80 ap-exec --quiet --run-id r ||
+        true
+    [ "$(query "SELECT status FROM phases WHERE phase_id = 'a'")" = FAILED ]
+    [ "$(mock_total requests)" -eq 1 ]
+    query "UPDATE budgets SET token_cap = 1000000"
+    ap-run retry r > /dev/null
+    ap-exec --quiet --run-id r
+    committed src/hello.c | grep -q 'good bye'
+    [ "$(mock_total requests)" -eq 2 ]
+}
+
+@test "a phase that is stuck ends as the plan says, and says why" {
+    start "$(says small 'no' '{"repeat": true}')" "$(says big 'no' '{"repeat": true}')"
+    create_run ', "on_stuck": "fail", "max_attempts": 50'
+    run -1 ap-exec --quiet --run-id r
+    [[ "$(query "SELECT reason FROM phases WHERE phase_id = 'a'")" == "stuck: the same failure 3 times"* ]]
+    [ "$(query 'SELECT count(*) FROM builds')" -le 6 ]
+    [ "$(query "SELECT count(*) FROM events WHERE kind = 'build.stuck'")" -eq 1 ]
+}
+
+@test "a phase that is stuck may be skipped without failing the run" {
+    start "$(says small 'no' '{"repeat": true}')" "$(says big 'no' '{"repeat": true}')"
+    create_run ', "on_stuck": "skip", "max_attempts": 50'
+    ap-exec --quiet --run-id r
+    [ "$(query "SELECT status FROM phases WHERE phase_id = 'a'")" = SKIPPED ]
+}
+
+@test "a dirty tree is never touched: the branch is left, and a retry merges it" {
+    start "$(says small "$good")" "$(approves)"
+    create_run "$checks" ', {"id": "m", "cwd": "repo", "depends_on": ["a"], "merge": "fast-forward"}'
+    echo '/* mine */' >> repo/src/hello.c
+    before=$(cat repo/src/hello.c)
+    run -1 ap-exec --quiet --run-id r
+    [ "$(cat repo/src/hello.c)" = "$before" ]
+    [[ "$(query "SELECT reason FROM phases WHERE phase_id = 'm'")" == *"has changes that are not committed"*"branch autopack/r is left unmerged" ]]
+    git -C repo checkout -q -- .
+    ap-run retry r > /dev/null
+    ap-exec --quiet --run-id r
+    grep -q 'good bye' repo/src/hello.c
+}
+
+@test "the checks of a build get none of the providers' keys" {
+    start "$(says small "$good")" "$(approves)"
+    create_run ', "check": "test -z \"$OPENAI_API_KEY$ANTHROPIC_API_KEY\""'
+    ap-exec --quiet --run-id r
+}
+
+@test "killed at each step it goes on, pays for no answer twice and commits once" {
+    command -v strace > /dev/null || skip 'no strace'
+    # An ap-exec beside an ap-build that dies at the N-th file it puts in place.
+    mkdir tools
+    cp "$AP_TOOLS/ap-exec" tools/
+    echo "#!$(command -v sh)" > tools/ap-build
+    cat >> tools/ap-build << END
+n=\$(cat $PWD/kill-at)
+echo 0 > $PWD/kill-at
+[ "\$n" -gt 0 ] || exec $AP_TOOLS/ap-build "\$@"
+exec strace -o /dev/null -e trace=rename -e "inject=rename:signal=KILL:when=\$n" $AP_TOOLS/ap-build "\$@"
+END
+    chmod +x tools/ap-build
+    script "$(says small "$good" '{"repeat": true}')" "$(approves '{"repeat": true}')"
+    start_mock --script script.json
+    use_mock_models
+    for n in 1 2 3 4 5 6 7 8 9; do
+        rm -rf autopack.db* .autonomous_runs repo
+        make_repository
+        create_run "$checks"
+        curl -sS -X POST -o /dev/null "$MOCK_URL/mock/reset" -d '{}'
+        echo "$n" > kill-at
+        tools/ap-exec --quiet --run-id r || true
+        [ "$(query "SELECT reason FROM attempts WHERE number = 1")" = 'killed by signal 9 (SIGKILL)' ]
+        committed src/hello.c | grep -q 'good bye'
+        [ "$(git -C repo rev-list --count main..autopack/r)" -eq 1 ]
+        # Only an answer whose file is not there yet is asked for again.
+        [ "$(mock_total requests)" -le 3 ]
+    done
+}
