@@ -12,7 +12,8 @@ import json
 import socket
 import sys
 
-VALUES = {"run": "tour", "phase": "write", "breaker": "api", "number": "1", "log": "stdout"}
+VALUES = {"run": "tour", "phase": "write", "breaker": "api", "number": "1", "log": "stdout",
+          "approval": "1", "backup": "b.tar.zst"}
 
 
 class UnixConnection(http.client.HTTPConnection):
@@ -29,7 +30,7 @@ def ask(method, path, body=None):
     kind = answer.getheader("Content-Type", "").split(";")[0]
     if kind == "text/event-stream":
         return answer.status, kind, ""
-    return answer.status, kind, answer.read().decode()
+    return answer.status, kind, answer.read().decode(errors="replace")
 
 
 NAMES = {

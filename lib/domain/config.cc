@@ -59,6 +59,14 @@ void read_approval_command(Config &config, const Setting &setting)
     }
 }
 
+void read_backup_directory(Config &config, const Setting &setting)
+{
+    if (setting.value.empty()) {
+        refuse(setting, "a path");
+    }
+    config.backup_directory = setting.value;
+}
+
 void read_jobs(Config &config, const Setting &setting)
 {
     config.jobs = static_cast<int>(read_integer(setting, 1, Config::most_jobs));
@@ -126,6 +134,7 @@ struct Key
 // Sorted; each is explained in autopack.conf(5).
 constexpr Key keys[] = {
     {"AUTOPACK_APPROVAL_COMMAND", read_approval_command},
+    {"AUTOPACK_BACKUP_DIR", read_backup_directory},
     {"AUTOPACK_JOBS", read_jobs},
     {"AUTOPACK_LAUNCHER", read_launcher},
     {"AUTOPACK_LEDGER", read_ledger},
@@ -219,6 +228,7 @@ Config load_config(const StatePaths &paths)
             key.read(config, found->second);
         }
     }
+    config.backup_directory = join_path(paths.directory, config.backup_directory);
     return config;
 }
 

@@ -16,9 +16,11 @@ struct Config
     static constexpr int most_jobs = 1024;
 
     TokenCaps token_caps;
-    int64_t output_limit = 16 << 20;           ///< bytes kept of each output file and log
-    int jobs = 1;                              ///< phases an executor executes at once
-    std::vector<std::string> approval_command; ///< told of questions; empty: none
+    int64_t output_limit = 16 << 20; ///< bytes kept of each output file and log
+    int jobs = 1;                    ///< phases an executor executes at once
+    /// Where ap-serve has backups written; absolute.
+    std::string backup_directory = "backups";
+    std::vector<std::string> approval_command;   ///< told of questions; empty: none
     LauncherKind launcher = LauncherKind::Local; ///< of phases that name none
     bool keeps_ledger = true; ///< the end of a run is written into the ledger documents
 };

@@ -58,6 +58,17 @@ constexpr Route routes[] = {
     {"POST", "/api/breakers/{breaker}/close", admin, Way::Work, api::close_breaker,
      small_body},
 
+    {"GET", "/api/approvals", read, Way::Read, api::list_approvals},
+    {"GET", "/api/approvals/{approval}", read, Way::Read, api::show_approval},
+    {"POST", "/api/approvals/{approval}/approve", operate, Way::Work, api::approve,
+     small_body},
+    {"POST", "/api/approvals/{approval}/reject", operate, Way::Work, api::reject,
+     small_body},
+
+    {"GET", "/api/backups", read, Way::Work, api::list_backups},
+    {"POST", "/api/backups", admin, Way::Work, api::start_backup, small_body},
+    {"GET", "/api/backups/{backup}", admin, Way::Log},
+
     {"GET", "/api/events", read, Way::Read, api::list_events},
     {"GET", "/api/events/stream", read, Way::Events},
 };

@@ -40,6 +40,14 @@ HttpReply reset_breaker(HttpCall &call);
 HttpReply open_breaker(HttpCall &call);
 HttpReply close_breaker(HttpCall &call);
 
+HttpReply list_approvals(HttpCall &call);
+HttpReply show_approval(HttpCall &call);
+HttpReply approve(HttpCall &call);
+HttpReply reject(HttpCall &call);
+
+HttpReply list_backups(HttpCall &call);
+HttpReply start_backup(HttpCall &call);
+
 HttpReply list_events(HttpCall &call);
 HttpReply openapi_document(HttpCall &call);
 

@@ -34,31 +34,18 @@ constexpr Route routes[] = {
      dashboard::time_out_phase, form_size, true},
     {"POST", "/dashboard/breakers/{breaker}/reset", operate, Way::Work,
      dashboard::reset_breaker, form_size, true},
+    {"GET", "/dashboard/approvals/{approval}", read, Way::Read, dashboard::approval_page,
+     0, true},
+    {"POST", "/dashboard/approvals/{approval}/approve", operate, Way::Work,
+     dashboard::approve, form_size, true},
+    {"POST", "/dashboard/approvals/{approval}/reject", operate, Way::Work,
+     dashboard::reject, form_size, true},
+    {"POST", "/dashboard/backups", AccessScope::Admin, Way::Work, dashboard::back_up,
+     form_size, true},
     {"GET", "/login", {}, Way::Read, dashboard::login_page, 0, true},
     {"POST", "/login", {}, Way::Login, dashboard::log_in, form_size, true},
     {"POST", "/logout", {}, Way::Work, dashboard::log_out, form_size, true},
 };
-
-std::string section(std::string_view id, std::string_view heading, std::string content)
-{
-    return "<section id=\"" + std::string(id) + "\" aria-labelledby=\"h-" +
-           std::string(id) + "\">\n<h2 id=\"h-" + std::string(id) + "\">" +
-           std::string(heading) + "</h2>\n" + std::move(content) + "</section>\n";
-}
-
-std::string table_open(std::string_view label,
-                       std::initializer_list<std::string_view> headings)
-{
-    std::string html = "<div class=\"scroll\" tabindex=\"0\" role=\"region\" "
-                       "aria-label=\"Table of " +
-                       std::string(label) + "\"><table><thead><tr>";
-    for (const std::string_view heading : headings) {
-        html += "<th scope=\"col\">" + std::string(heading) + "</th>";
-    }
-    return html + "</tr></thead><tbody>\n";
-}
-
-constexpr std::string_view table_close = "</tbody></table></div>\n";
 
 std::string alerts_section(HttpCall &call, const Health &health)
 {
@@ -229,10 +216,12 @@ HttpReply dashboard::overview(HttpCall &call)
 {
     const Health health = read_health(call.state, call.server, call.clock);
     std::string main = alerts_section(call, health);
+    main += approvals_section(call);
     main += runs_section(call);
     main += usage_section(call);
     main += breakers_section(call, health);
     main += executors_section(health);
+    main += backups_section(call);
     return page(call.request, {"Dashboard", std::move(main), "/api/events/stream"});
 }
 

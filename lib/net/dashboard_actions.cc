@@ -22,24 +22,6 @@ Form form_of(const HttpRequest &request)
     return *form;
 }
 
-// Without script the browser cannot ask before it sends, so a page does.
-std::optional<HttpReply> confirmation(const HttpRequest &request, const std::string &what,
-                                      const std::string &back)
-{
-    if (form_of(request)["confirmed"] == "1") {
-        return std::nullopt;
-    }
-    return page(request,
-                {"Please confirm",
-                 "<p>" + html_escape(what) + "</p>\n<form method=\"post\" action=\"" +
-                     html_escape(request.path) +
-                     "\"><input type=\"hidden\" name=\"csrf\" value=\"" +
-                     html_escape(request.principal.csrf) +
-                     "\"><input type=\"hidden\" name=\"confirmed\" value=\"1\">"
-                     "<button class=\"danger\">Yes</button> <a href=\"" +
-                     html_escape(back) + "\">No, go back</a></form>\n"});
-}
-
 void ask(HttpCall &call, const std::string &run_id, ControlVerb verb,
          const std::string &phase_id)
 {
@@ -80,6 +62,25 @@ std::string own_page(const std::string &next)
 }
 
 } // namespace
+
+// Without script the browser cannot ask before it sends, so a page does.
+std::optional<HttpReply> dashboard::confirmation(const HttpRequest &request,
+                                                 const std::string &what,
+                                                 const std::string &back)
+{
+    if (form_of(request)["confirmed"] == "1") {
+        return std::nullopt;
+    }
+    return page(request,
+                {"Please confirm",
+                 "<p>" + html_escape(what) + "</p>\n<form method=\"post\" action=\"" +
+                     html_escape(request.path) +
+                     "\"><input type=\"hidden\" name=\"csrf\" value=\"" +
+                     html_escape(request.principal.csrf) +
+                     "\"><input type=\"hidden\" name=\"confirmed\" value=\"1\">"
+                     "<button class=\"danger\">Yes</button> <a href=\"" +
+                     html_escape(back) + "\">No, go back</a></form>\n"});
+}
 
 HttpReply dashboard::run_action(HttpCall &call)
 {

@@ -99,19 +99,12 @@ std::string phase_row(const HttpRequest &request, const RunSummary &run,
 
 std::string phases_section(HttpCall &call, const RunSummary &run)
 {
-    std::string html =
-        "<section id=\"phases\" aria-labelledby=\"h-phases\"><h2 "
-        "id=\"h-phases\">Phases</h2>\n<div class=\"scroll\" tabindex=\"0\" "
-        "role=\"region\" aria-label=\"Table of phases\"><table><thead><tr>";
-    for (const char *heading :
-         {"Phase", "Tier", "Status", "Attempts", "Tokens of cap", "Reason", "Action"}) {
-        html += std::string("<th scope=\"col\">") + heading + "</th>";
-    }
-    html += "</tr></thead><tbody>\n";
+    std::string html = table_open("phases", {"Phase", "Tier", "Status", "Attempts",
+                                             "Tokens of cap", "Reason", "Action"});
     for (const PhaseSummary &phase : list_phases(call.database(), run.run_id)) {
         html += phase_row(call.request, run, phase);
     }
-    return html + "</tbody></table></div></section>\n";
+    return section("phases", "Phases", html + std::string(table_close));
 }
 
 std::string events_section(HttpCall &call, const std::string &run_id)

@@ -49,6 +49,7 @@ Dispatcher::Dispatcher(const StatePaths &paths, const Clock &clock, Log log,
     , read_state_(paths, State::Access::Create, "ap-serve")
     , work_state_(paths, State::Access::Write, "ap-serve")
     , login_state_(paths, State::Access::Write, "ap-serve")
+    , backups_(paths)
     , events_(read_state_.database(), clock)
     , worker_(most_waiting)
     , login_worker_(most_waiting_logins)

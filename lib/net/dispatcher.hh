@@ -3,6 +3,7 @@
 #include "domain/login_limiter.hh"
 #include "domain/state.hh"
 #include "net/authentication.hh"
+#include "net/backups.hh"
 #include "net/error_window.hh"
 #include "net/event_hub.hh"
 #include "net/log_streams.hh"
@@ -90,6 +91,7 @@ private:
     State read_state_;
     State work_state_;
     State login_state_;
+    Backups backups_;
     EventHub events_;
     LogStreams logs_;
     LoginLimiter limiter_;

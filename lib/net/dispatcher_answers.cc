@@ -20,7 +20,7 @@ void Dispatcher::answer(const PassageRef &passage)
 {
     switch (passage->route->way) {
     case Route::Way::Read: {
-        HttpCall call{read_state_, clock_, passage->request, server_health()};
+        HttpCall call{read_state_, clock_, passage->request, server_health(), backups_};
         send(*passage, passage->route->answer(call));
         break;
     }
@@ -47,7 +47,7 @@ void Dispatcher::hand_over(const PassageRef &passage, Worker &worker, State &sta
     const ServerHealth server = server_health();
     const bool taken = worker.submit([this, passage, server, &state]() -> Worker::Answer {
         try {
-            HttpCall call{state, clock_, passage->request, server};
+            HttpCall call{state, clock_, passage->request, server, backups_};
             return [this, passage, reply = passage->route->answer(call)] {
                 send(*passage, reply);
             };
@@ -87,6 +87,12 @@ void Dispatcher::log_in(const PassageRef &passage)
 void Dispatcher::open_log(Passage &passage)
 {
     const HttpRequest &request = passage.request;
+    if (request.parameters.contains("backup")) {
+        logs_.open(
+            passage.exchange, request, backups_.path_of(request.parameter("backup")),
+            [] { return false; }, passage.policy.over_tls, "application/octet-stream");
+        return;
+    }
     Sqlite &database = read_state_.database();
     const std::string run_id = request.parameter("run");
     std::string path =

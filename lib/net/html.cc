@@ -99,6 +99,25 @@ std::string button_form(const HttpRequest &request, const ButtonForm &form)
            html_escape(form.label) + "</button></form>";
 }
 
+std::string section(std::string_view id, std::string_view heading, std::string content)
+{
+    return "<section id=\"" + std::string(id) + "\" aria-labelledby=\"h-" +
+           std::string(id) + "\">\n<h2 id=\"h-" + std::string(id) + "\">" +
+           std::string(heading) + "</h2>\n" + std::move(content) + "</section>\n";
+}
+
+std::string table_open(std::string_view label,
+                       std::initializer_list<std::string_view> headings)
+{
+    std::string html = "<div class=\"scroll\" tabindex=\"0\" role=\"region\" "
+                       "aria-label=\"Table of " +
+                       std::string(label) + "\"><table><thead><tr>";
+    for (const std::string_view heading : headings) {
+        html += "<th scope=\"col\">" + std::string(heading) + "</th>";
+    }
+    return html + "</tr></thead><tbody>\n";
+}
+
 std::string status_badge(std::string_view status)
 {
     std::string name(status);

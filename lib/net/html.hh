@@ -3,6 +3,7 @@
 #include "domain/access.hh"
 #include "net/http_request.hh"
 
+#include <initializer_list>
 #include <string>
 #include <string_view>
 
@@ -35,6 +36,14 @@ struct ButtonForm
     bool is_dangerous = false;
 };
 std::string button_form(const HttpRequest &request, const ButtonForm &form);
+
+/// A part of a page, under a heading of its own; both are HTML.
+std::string section(std::string_view id, std::string_view heading, std::string content);
+
+/// The beginning of a table, up to its rows, and its end. `label` tells what it is of.
+std::string table_open(std::string_view label,
+                       std::initializer_list<std::string_view> headings);
+inline constexpr std::string_view table_close = "</tbody></table></div>\n";
 
 /// A status as a coloured word.
 std::string status_badge(std::string_view status);

@@ -14,6 +14,8 @@
 
 namespace ap {
 
+class Backups;
+
 /// Who asks.
 struct Principal
 {
@@ -76,6 +78,7 @@ struct HttpCall
     const Clock &clock;
     const HttpRequest &request;
     const ServerHealth &server;
+    Backups &backups;
 
     Sqlite &database() const { return state.database(); }
 };

@@ -54,7 +54,7 @@ std::string range_text(const ByteRange &range, uint64_t size)
 
 void LogStreams::open(const std::shared_ptr<HttpExchange> &exchange,
                       const HttpRequest &request, const std::string &path,
-                      MayGrow may_grow, bool over_tls)
+                      MayGrow may_grow, bool over_tls, std::string_view type)
 {
     auto stream = std::make_shared<Stream>();
     stream->exchange = exchange;
@@ -62,7 +62,7 @@ void LogStreams::open(const std::shared_ptr<HttpExchange> &exchange,
     const uint64_t size = size_of(stream->file.get());
     const auto tail = static_cast<uint64_t>(request.number("tail", 0, INT64_MAX, -1));
     std::vector<HttpField> fields = common_fields(over_tls);
-    fields.push_back({"Content-Type", "text/plain; charset=utf-8"});
+    fields.push_back({"Content-Type", type});
     if (request.field("follow") == "1") {
         const auto from = static_cast<uint64_t>(
             request.number("from", 0, INT64_MAX, static_cast<int64_t>(size)));
@@ -76,7 +76,7 @@ void LogStreams::open(const std::shared_ptr<HttpExchange> &exchange,
     const RangeRequest range = read_range(exchange->field("range"), size);
     if (range.kind == RangeRequest::Kind::Unsatisfiable) {
         HttpReply reply =
-            problem_reply(416, "the log has " + std::to_string(size) + " bytes");
+            problem_reply(416, "the file has " + std::to_string(size) + " bytes");
         send_reply(*exchange,
                    reply.add("Content-Range", "bytes */" + std::to_string(size)),
                    over_tls);

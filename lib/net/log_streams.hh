@@ -26,9 +26,11 @@ public:
 
     /// Answers with the file at `path`. With the query's "follow=1" it goes on from the
     /// end of what is there, or from the offset "from", until `may_grow` says no; without
-    /// it a Range field is heeded. "tail=N" starts N bytes before the end.
+    /// it a Range field is heeded. `type` is its media type. "tail=N" starts N bytes
+    /// before the end.
     void open(const std::shared_ptr<HttpExchange> &exchange, const HttpRequest &request,
-              const std::string &path, MayGrow may_grow, bool over_tls);
+              const std::string &path, MayGrow may_grow, bool over_tls,
+              std::string_view type = "text/plain; charset=utf-8");
 
     /// Sends what was written since the last call.
     void tick();

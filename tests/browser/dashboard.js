@@ -38,7 +38,7 @@ function start(tool, ...args) {
 
 const tests = {
     async "is accessible in light and dark, and fits a phone"(browser, url) {
-        for (const path of ["/dashboard", "/dashboard/runs/night", "/dashboard/runs/night/phases/port", "/login"]) {
+        for (const path of ["/dashboard", "/dashboard/runs/night", "/dashboard/runs/night/phases/port", "/dashboard/approvals/1", "/login"]) {
             for (const scheme of ["light", "dark"]) {
                 // axe is put into the page, which its own rules would forbid.
                 const context = await browser.newContext({ colorScheme: scheme, bypassCSP: true, viewport: { width: 390, height: 844 } });
@@ -77,6 +77,29 @@ const tests = {
         await page.close();
     },
 
+    async "answers a question in the inbox, after it has asked back"(browser, url) {
+        const page = await browser.newPage();
+        await page.goto(`${url}/dashboard`);
+        await page.waitForFunction(() => document.getElementById("connection").textContent === "– live");
+        const id = run("ap-approve", "ask", "--run", "night", "--phase", "port", "-s", "force-push?", "--no-wait").trim();
+        await page.waitForFunction(() => document.getElementById("approvals").textContent.includes("force-push?"));
+        const asked = [];
+        page.on("dialog", async (dialog) => {
+            asked.push(dialog.message());
+            await (asked.length === 1 ? dialog.dismiss() : dialog.accept());
+        });
+        const state = () => JSON.parse(run("ap-approve", "show", id, "--json")).state;
+        const reject = page.getByRole("row", { name: "force-push?" }).getByRole("button", { name: "Reject" });
+        await reject.click();
+        await until(() => asked.length === 1, "it asks");
+        assert.strictEqual(state(), "PENDING");
+        await reject.click();
+        await until(() => state() === "REJECTED", "it rejects");
+        assert.match(asked[1], /Reject approval \d+: force-push\?/);
+        await page.waitForFunction(() => !document.getElementById("approvals").textContent.includes("force-push?"));
+        await page.close();
+    },
+
     async "follows a log"(browser, url) {
         const page = await browser.newPage();
         await page.goto(`${url}/dashboard/runs/night/phases/port`);
@@ -91,7 +114,7 @@ const tests = {
         const context = await browser.newContext({ javaScriptEnabled: false });
         const page = await context.newPage();
         await page.goto(`${url}/dashboard`);
-        await page.getByRole("link", { name: "night" }).click();
+        await page.locator("#runs").getByRole("link", { name: "night" }).click();
         assert((await page.textContent("main")).includes("first line") || (await page.textContent("main")).includes("phase.started"));
         await page.getByRole("button", { name: "Pause" }).click();
         await page.getByRole("button", { name: "Yes" }).click();
@@ -148,6 +171,8 @@ async function main() {
     run("ap-budget", "report", "night", "port", "--prompt-tokens", "121000", "--completion-tokens", "9000", "--model", "claude-sonnet-4");
     run("ap-budget", "report", "night", "survey", "--prompt-tokens", "31000", "--completion-tokens", "4000", "--model", "gpt-5-codex");
     run("ap-breaker", "failure", "api");
+    fs.writeFileSync("change.diff", "--- a/import.c\n+++ b/import.c\n@@ -1 +1 @@\n-legacy_read(path);\n+import_read(path);\n");
+    run("ap-approve", "ask", "--run", "night", "--phase", "port", "--kind", "apply", "--risk", "high", "-s", "apply the change to import.c", "-d", "change.diff", "--no-wait");
     start("ap-exec", "--run-id", "night");
     start("ap-serve", "--port", "0");
     await until(() => fs.existsSync(".autonomous_runs/serve.json"), "the server is there");

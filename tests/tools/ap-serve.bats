@@ -177,8 +177,34 @@ END
     ap-run create "$AP_SOURCE/contrib/examples/tour.json"
     ap-exec --run-id tour
     ap-breaker failure api
+    make_run asking 'true'
+    ap-approve ask --run asking -s sure --no-wait
+    mkdir backups
+    ap-backup --quiet -o backups/b.tar.zst
     start_server --socket serve.sock
     python3 "$AP_SOURCE/tests/openapi_check.py" serve.sock
+}
+
+@test "clients that send many requests and close their side are answered and closed" {
+    start_server
+    python3 - "$port" <<'END'
+import socket
+import sys
+import time
+
+request = b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"
+for number in range(150):
+    count = 1 + number % 40
+    with socket.create_connection(("127.0.0.1", sys.argv[1]), 5) as client:
+        client.sendall(request * count)
+        if number % 3 == 1:
+            time.sleep(0.0005 * (number % 7))
+        client.shutdown(socket.SHUT_WR)
+        answers = b""
+        while piece := client.recv(65536):  # a timeout is the fault looked for
+            answers += piece
+        assert answers.count(b"HTTP/1.1 200") == count, count
+END
 }
 
 @test "logs are served whole, in part, and as they grow" {

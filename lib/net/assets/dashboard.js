@@ -65,7 +65,7 @@ async function refresh() {
 function followEvents() {
     const events = new EventSource(main.dataset.events);
     const kinds = ["run.created", "run.status", "run.deleted", "phase.status", "attempt.status",
-        "breaker.state", "budget.set", "budget.warning", "budget.refused", "control.requested",
+        "approval.requested", "approval.state", "breaker.state", "budget.set", "budget.warning", "budget.refused", "control.requested",
         "control.applied", "usage"];
     for (const kind of kinds) events.addEventListener(kind, refresh);
     events.onopen = () => {
