@@ -396,6 +396,41 @@ END
     [ "$(curl -s --unix-socket activated.sock -o /dev/null -w '%{http_code}' http://localhost/ready)" = 200 ]
 }
 
+@test "the service manager is told of the start, of life, of a reload and of the end" {
+    python3 - <<'END'
+import os
+import signal
+import socket
+import subprocess
+import time
+
+manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+manager.bind("notify")
+manager.settimeout(20)
+
+
+def hear(word):
+    """Waits for a message with the word, and returns when it came."""
+    while word not in manager.recv(4096).decode():
+        pass
+    return time.monotonic()
+
+
+environment = os.environ | {"NOTIFY_SOCKET": os.path.abspath("notify"), "WATCHDOG_USEC": "600000"}
+with subprocess.Popen(["ap-serve", "--port", "0"], env=environment) as server:
+    hear("READY=1")
+    lives = [hear("WATCHDOG=1") for _ in range(5)]
+    pauses = [later - earlier for earlier, later in zip(lives, lives[1:])]
+    assert max(pauses) < 0.6, pauses
+    server.send_signal(signal.SIGHUP)
+    hear("RELOADING=1")
+    hear("READY=1")
+    server.terminate()
+    hear("STOPPING=1")
+    assert server.wait() == 0
+END
+}
+
 @test "TLS by a given certificate, read again on SIGHUP" {
     command -v openssl >/dev/null || skip "no openssl"
     certify() {
