@@ -18,7 +18,7 @@ command -v mandoc >/dev/null || exit 77
 # A phase sees no such variables of the shell the test was started from.
 unset "${!AUTOPACK_@}"
 work=$(mktemp -d)
-trap 'kill $(jobs -p) 2>/dev/null || true; rm -rf "$work"' EXIT
+trap 'kill $(jobs -p) 2>/dev/null || true; wait; rm -rf "$work"' EXIT
 mkdir "$work/home" "$work/out"
 export HOME=$work/home
 
