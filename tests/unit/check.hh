@@ -44,6 +44,22 @@ requires std::is_enum_v<Value> std::string shown(Value value)
     throw std::logic_error(std::string(file) + ":" + std::to_string(line) + ": " + text);
 }
 
+// One call, so that temporaries that `actual` is a part of live until it returns. Tests
+// compare sizes with plain numbers.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wsign-compare"
+template <typename Actual, typename Expected>
+void equal(const Actual &actual, const Expected &expected, const char *text,
+           const char *file, int line)
+{
+    if (!(actual == expected)) {
+        fail_at(file, line,
+                std::string(text) + " is " + shown(actual) + ", expected " +
+                    shown(expected));
+    }
+}
+#pragma GCC diagnostic pop
+
 template <void (*body)()>
 void run(void **)
 {
@@ -70,15 +86,7 @@ void run(void **)
     } while (false)
 
 #define CHECK_EQUAL(actual, expected)                                                    \
-    do {                                                                                 \
-        const auto &check_actual = (actual);                                             \
-        const auto &check_expected = (expected);                                         \
-        if (!(check_actual == check_expected)) {                                         \
-            check::fail_at(__FILE__, __LINE__,                                           \
-                           #actual " is " + check::shown(check_actual) + ", expected " + \
-                               check::shown(check_expected));                            \
-        }                                                                                \
-    } while (false)
+    check::equal((actual), (expected), #actual, __FILE__, __LINE__)
 
 /// Runs `expression`, which must throw `type`; the caught error is handed to `inspect`,
 /// a callable.
