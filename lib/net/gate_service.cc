@@ -101,7 +101,7 @@ public:
         , signals_(signals)
         , gateway_(gateway)
     {
-        poll_.add(signals_.fd(), [this] { take_signals(); });
+        poll_.watch(signals_.fd(), true, false);
         gateway_.attach(poll_);
         every(touch_interval, [this] { gateway_.touch(); });
         if (const auto interval = watchdog_interval()) {
@@ -112,7 +112,14 @@ public:
     void run()
     {
         while (!ended_ && (!draining_ || !gateway_.idle())) {
-            poll_.run_once(shorter(gateway_.timeout(), timers_.timeout()));
+            const auto due = shorter(gateway_.timeout(), timers_.timeout());
+            for (const PollSet::Ready &ready : poll_.wait(due)) {
+                if (ready.fd == signals_.fd()) {
+                    take_signals();
+                } else {
+                    gateway_.take_ready(ready.fd);
+                }
+            }
             timers_.run();
             gateway_.run();
         }
@@ -164,7 +171,7 @@ private:
     const GateService &service_;
     SignalFd &signals_;
     Gateway &gateway_;
-    PollLoop poll_;
+    PollSet poll_;
     Timers timers_;
     bool draining_ = false;
     bool ended_ = false;

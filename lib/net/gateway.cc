@@ -25,6 +25,13 @@ LedgerOptions ledger_options(const GateConfig &config)
     return options;
 }
 
+// Room for twice the header fields that agents send; the library touches half of it for
+// each of perhaps a thousand streams.
+constexpr size_t connection_memory = 20 << 10;
+
+// How often a server is let go on before others have a turn.
+constexpr int most_turns = 8;
+
 // Tells this process's calls from those of all others, ever.
 std::string random_name()
 {
@@ -54,6 +61,7 @@ HttpServerConfig server_config(Fd socket, const GateConfig &config)
     const bool is_tcp = local_port(socket.get()) != 0;
     server.listen = std::move(socket);
     server.connection_limit = config.connections;
+    server.connection_memory = connection_memory;
     if (is_tcp && config.tcp && !config.tcp->certificate.empty()) {
         server.tls_certificate = read_file(config.tcp->certificate, largest_pem);
         server.tls_key = read_file(config.tcp->key, largest_pem);
@@ -81,15 +89,31 @@ Gateway::Gateway(const StatePaths &paths, GateConfig config, std::vector<Fd> lis
 
 Gateway::~Gateway() = default;
 
-void Gateway::attach(PollLoop &loop)
+void Gateway::attach(PollSet &loop)
 {
-    const auto wake = [] {}; // run() follows, whatever woke the loop
     for (const auto &server : servers_) {
-        loop.add(server->fd(), wake);
+        loop.watch(server->fd(), true, false);
     }
-    loop.add(client_.fd(), wake);
-    loop.add(ledger_.answers_fd(), wake);
-    loop.add(disk_.fd(), wake);
+    for (const int fd : {client_.fd(), ledger_.answers_fd(), disk_.fd()}) {
+        loop.watch(fd, true, false);
+    }
+}
+
+void Gateway::take_ready(int fd)
+{
+    if (fd == client_.fd()) {
+        client_.run();
+    } else if (fd == ledger_.answers_fd()) {
+        take_answers();
+    } else if (fd == disk_.fd()) {
+        disk_.run();
+    } else {
+        for (const auto &server : servers_) {
+            if (fd == server->fd()) {
+                server->run();
+            }
+        }
+    }
 }
 
 std::optional<std::chrono::milliseconds> Gateway::timeout() const
@@ -107,20 +131,24 @@ std::optional<std::chrono::milliseconds> Gateway::timeout() const
     return due;
 }
 
-// What came from providers and threads is told to clients in the same turn, and what
-// clients ask for goes out in it.
+// What the loop's descriptors brought goes on in the same turn: requests to providers,
+// and answers to clients. A server that is still at something makes no descriptor
+// readable.
 void Gateway::run()
 {
-    client_.run();
-    disk_.run();
-    take_answers();
+    constexpr std::chrono::milliseconds now{0};
     timers_.run();
     run_queues();
-    for (const auto &server : servers_) {
-        server->run();
+    if (client_.timeout() == now) {
+        client_.run(false);
     }
-    if (client_.timeout() == std::chrono::milliseconds(0)) {
-        client_.run();
+    for (const auto &server : servers_) {
+        for (int i = 0; i < most_turns && server->timeout() == now; i++) {
+            server->run(false);
+        }
+    }
+    if (client_.timeout() == now) {
+        client_.run(false);
     }
 }
 

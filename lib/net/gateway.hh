@@ -5,7 +5,7 @@
 #include "net/gate_call.hh"
 #include "net/gate_disk.hh"
 #include "net/gate_metrics.hh"
-#include "sys/poll_loop.hh"
+#include "sys/poll_set.hh"
 #include "sys/timers.hh"
 #include "wrap/http_client.hh"
 #include "wrap/http_server.hh"
@@ -31,14 +31,17 @@ public:
     Gateway(const Gateway &) = delete;
     Gateway &operator=(const Gateway &) = delete;
 
-    /// Adds what the gateway waits for to a loop, which wakes by it; run() is to be
-    /// called after each turn of the loop.
-    void attach(PollLoop &loop);
+    /// Adds what the gateway waits for to `loop`. What is ready there is told to
+    /// take_ready(); run() is to be called after each turn of the loop.
+    void attach(PollSet &loop);
+
+    /// Does what a descriptor being ready says; others than the gateway's are ignored.
+    void take_ready(int fd);
 
     /// run() is due after this time at the latest.
     std::optional<std::chrono::milliseconds> timeout() const;
 
-    /// Does all that can be done now.
+    /// Does all else that can be done now.
     void run();
 
     /// Takes a configuration read anew: for calls that come from now on. What only a

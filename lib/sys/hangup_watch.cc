@@ -42,9 +42,12 @@ void HangupWatch::watch(int fd, uint32_t events, uint64_t id)
     }
 }
 
-const std::vector<uint64_t> &HangupWatch::hung_up()
+const std::vector<uint64_t> &HangupWatch::hung_up(bool readable)
 {
     ids_.clear();
+    if (!readable) {
+        return ids_;
+    }
     std::array<epoll_event, 64> events{};
     const int ready = epoll_wait(fd_.get(), events.data(), events.size(), 0);
     if (ready < 0 && errno != EINTR) {

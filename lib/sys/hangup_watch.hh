@@ -24,8 +24,9 @@ public:
     void add(int socket, uint64_t id);
 
     /// The ids that hung up since the last call, each once; never waits. At most 64: if
-    /// there are more, fd() stays readable.
-    const std::vector<uint64_t> &hung_up();
+    /// there are more, fd() stays readable. `readable`: whether fd() may be; if not,
+    /// nothing is asked of the system.
+    const std::vector<uint64_t> &hung_up(bool readable = true);
 
 private:
     void watch(int fd, uint32_t events, uint64_t id);

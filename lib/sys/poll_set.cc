@@ -2,8 +2,10 @@
 
 #include "base/error.hh"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <climits>
 #include <sys/epoll.h>
 
 namespace ap {
@@ -32,11 +34,15 @@ void PollSet::forget(int fd) noexcept
     static_cast<void>(epoll_ctl(fd_.get(), EPOLL_CTL_DEL, fd, nullptr));
 }
 
-const std::vector<PollSet::Ready> &PollSet::ready()
+const std::vector<PollSet::Ready> &
+PollSet::wait(std::optional<std::chrono::milliseconds> timeout)
 {
     ready_.clear();
-    std::array<epoll_event, 64> events{};
-    const int count = epoll_wait(fd_.get(), events.data(), events.size(), 0);
+    std::array<epoll_event, 64> events; // the kernel fills those that are read
+    const int most =
+        timeout ? static_cast<int>(std::clamp<int64_t>(timeout->count(), 0, INT_MAX))
+                : -1;
+    const int count = epoll_wait(fd_.get(), events.data(), events.size(), most);
     if (count < 0 && errno != EINTR) {
         throw_errno("cannot poll");
     }

@@ -2,6 +2,8 @@
 
 #include "sys/fd.hh"
 
+#include <chrono>
+#include <optional>
 #include <vector>
 
 namespace ap {
@@ -32,7 +34,11 @@ public:
     void forget(int fd) noexcept;
 
     /// Those that are ready now, at most 64; never waits. Valid until the next call.
-    const std::vector<Ready> &ready();
+    const std::vector<Ready> &ready() { return wait(std::chrono::milliseconds(0)); }
+
+    /// The same, but waits until there is one, for at most `timeout` (for ever without
+    /// one).
+    const std::vector<Ready> &wait(std::optional<std::chrono::milliseconds> timeout);
 
 private:
     Fd fd_;

@@ -14,8 +14,6 @@ namespace ap {
 
 namespace {
 
-using Steady = std::chrono::steady_clock;
-
 struct CleanUpEasy
 {
     void operator()(CURL *easy) const noexcept { curl_easy_cleanup(easy); }
@@ -173,6 +171,7 @@ void HttpClient::make(Transfer &transfer)
     set(easy, CURLOPT_PREREQFUNCTION, Callbacks::sending);
     set(easy, CURLOPT_PREREQDATA, &transfer);
     set(easy, CURLOPT_NOSIGNAL, 1L);
+    set(easy, CURLOPT_BUFFERSIZE, 8192L); // each transfer has one
     set(easy, CURLOPT_PATH_AS_IS, 1L);
     set(easy, CURLOPT_HTTP_CONTENT_DECODING, 0L);
     set(easy, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
@@ -323,19 +322,24 @@ void HttpClient::act(int socket, int events)
     });
 }
 
-void HttpClient::run()
+void HttpClient::run(bool readable)
 {
-    for (const PollSet::Ready &socket : sockets_.ready()) {
-        act(socket.fd, (socket.readable ? CURL_CSELECT_IN : 0) |
-                           (socket.writable ? CURL_CSELECT_OUT : 0) |
-                           (socket.failed ? CURL_CSELECT_ERR : 0));
+    if (readable) {
+        for (const PollSet::Ready &socket : sockets_.ready()) {
+            act(socket.fd, (socket.readable ? CURL_CSELECT_IN : 0) |
+                               (socket.writable ? CURL_CSELECT_OUT : 0) |
+                               (socket.failed ? CURL_CSELECT_ERR : 0));
+        }
     }
-    if (library_due_ <= Steady::now()) {
+    const TimePoint now = Steady::now();
+    if (library_due_ <= now) {
         library_due_ = never;
         act(CURL_SOCKET_TIMEOUT, 0);
     }
     tell_ended();
-    tell_overdue();
+    if (overdue_check_ <= now) {
+        tell_overdue(now);
+    }
     failures_.rethrow();
 }
 
@@ -358,12 +362,8 @@ void HttpClient::tell_ended()
     }
 }
 
-void HttpClient::tell_overdue()
+void HttpClient::tell_overdue(TimePoint now)
 {
-    const TimePoint now = Steady::now();
-    if (overdue_check_ > now) {
-        return;
-    }
     overdue_check_ = never;
     transfers_.each([&](uint64_t, Transfer &transfer) {
         if (transfer.deadline > now) {

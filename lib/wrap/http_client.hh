@@ -46,14 +46,18 @@ public:
     /// run() is due after this time at the latest; nothing: only when fd() is readable.
     std::optional<std::chrono::milliseconds> timeout() const;
 
-    /// Sends, reads and tells whatever can be now; never waits.
-    void run();
+    /// Sends, reads and tells whatever can be now; never waits. `readable`: whether fd()
+    /// may be.
+    void run(bool readable = true);
 
     /// Transfers under way.
     size_t active() const noexcept { return transfers_.used(); }
 
 private:
     friend class HttpTransfer;
+    using Steady = std::chrono::steady_clock;
+    using TimePoint = Steady::time_point;
+    static constexpr TimePoint never = TimePoint::max();
     struct Transfer;
     struct Callbacks;
     struct CleanUpMulti
@@ -72,13 +76,10 @@ private:
     void set_deadline(Transfer &transfer, std::chrono::milliseconds length);
     void act(int socket, int events);
     void tell_ended();
-    void tell_overdue();
+    void tell_overdue(TimePoint now);
     void end(Transfer &transfer, const HttpEnd &end);
     template <typename Work>
     void in_library(const Work &work);
-
-    using TimePoint = std::chrono::steady_clock::time_point;
-    static constexpr TimePoint never = TimePoint::max();
 
     HttpClientConfig config_;
     PollSet sockets_;

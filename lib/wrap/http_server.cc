@@ -140,15 +140,15 @@ MHD_Result HttpServer::Connection::proceed()
 Response HttpServer::Connection::make_response()
 {
     const HttpExchange::Answer answer = exchange->answer();
-    // A body that is all there stays where it is: the exchange outlives the response.
+    // A whole body stays where the exchange keeps it; chunks hardly need room.
     Response response(
-        answer.whole
-            ? MHD_create_response_from_buffer(answer.whole->size(),
-                                              const_cast<char *>(answer.whole->data()),
-                                              MHD_RESPMEM_PERSISTENT)
-            : MHD_create_response_from_callback(answer.length.value_or(MHD_SIZE_UNKNOWN),
-                                                server_.config_.connection_memory / 2,
-                                                on_supply, this, nullptr));
+        answer.whole ? MHD_create_response_from_buffer(
+                           answer.whole->size(), const_cast<char *>(answer.whole->data()),
+                           MHD_RESPMEM_PERSISTENT)
+                     : MHD_create_response_from_callback(
+                           answer.length.value_or(MHD_SIZE_UNKNOWN),
+                           server_.config_.connection_memory / (answer.length ? 2 : 16),
+                           on_supply, this, nullptr));
     if (!response) {
         throw std::bad_alloc();
     }
@@ -343,10 +343,10 @@ HttpServer::Connection &HttpServer::connected(MHD_Connection *handle)
 {
     const int socket =
         MHD_get_connection_info(handle, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
-    sockets_.add(socket, ++last_id_);
-    arrivals_.opened(last_id_, socket);
-    return *(connections_[last_id_] =
-                 std::make_unique<Connection>(*this, last_id_, handle, socket));
+    const uint64_t id = ++last_id_;
+    sockets_.add(socket, id);
+    arrivals_.opened(id, socket);
+    return *(connections_[id] = std::make_unique<Connection>(*this, id, handle, socket));
 }
 
 HttpExchange *HttpServer::requested(Connection &connection, const char *target)
@@ -369,9 +369,9 @@ std::optional<std::chrono::milliseconds> HttpServer::timeout() const
     return overdue ? std::min(due, *overdue) : due;
 }
 
-void HttpServer::run()
+void HttpServer::run(bool readable)
 {
-    for (const uint64_t id : sockets_.hung_up()) {
+    for (const uint64_t id : sockets_.hung_up(readable)) {
         arrivals_.half_closed(id);
         if (const auto found = connections_.find(id); found != connections_.end()) {
             Callbacks::guarded(*this, [&] { found->second->client_closed(); });

@@ -69,8 +69,9 @@ public:
     /// run() is due after this time at the latest; nothing: only when fd() is readable.
     std::optional<std::chrono::milliseconds> timeout() const;
 
-    /// Reads, answers and sends whatever can be now; never waits.
-    void run();
+    /// Reads, answers and sends whatever can be now; never waits. `readable`: whether
+    /// fd() may be.
+    void run(bool readable = true);
 
     /// Accepts no more connections, and closes each that there is after its next answer.
     void drain();
