@@ -36,10 +36,11 @@ def run(*command, **options):
     return subprocess.run(command, check=True, stdout=subprocess.PIPE, **options).stdout
 
 
-def create_run(directory, run_id, phases):
+def create_run(directory, run_id, phases, **members):
     """Records a run in the database of `directory`. `phases`: what the plan says of each
-    but its id, which is p0, p1 and so on."""
+    but its id, which is p0, p1 and so on; `members`: what it says besides."""
     plan = {
+        **members,
         "run_id": run_id,
         "phases": [{"id": f"p{i}", **phase} for i, phase in enumerate(phases)],
     }

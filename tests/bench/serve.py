@@ -11,8 +11,6 @@ timed is the work, not the tenth of a second for which an answer is kept.
 import http.client
 import json
 import os
-import re
-import shutil
 import socket
 import sqlite3
 import subprocess
@@ -20,6 +18,7 @@ import time
 from contextlib import ExitStack, closing
 
 from measure import NO_OP, Benchmark, create_run, run, tool
+from web import Load, Nginx
 
 RUNS = 10_000
 PHASES = 100_000
@@ -30,6 +29,8 @@ STALE = 0.105
 WATCHERS = 500
 NO_OPS = 300
 DATABASE = "autopack.db"
+NGINX = """open_file_cache max=10; open_file_cache_valid 60s;
+    server { listen 127.0.0.1:PORT; root DIRECTORY; }"""
 
 NUMBERS = "WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n LIMIT {count})"
 FILL = (
@@ -123,39 +124,9 @@ class Server:
         return elapsed, body
 
 
-class Nginx:
-    """One worker of nginx that serves one file."""
-
-    def __init__(self, directory, body):
-        nginx = shutil.which("nginx", path=os.environ["PATH"] + ":/usr/sbin")
-        with open(os.path.join(directory, "health"), "wb") as file:
-            file.write(body)
-        with closing(socket.socket()) as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
-        settings = os.path.join(directory, "nginx.conf")
-        with open(settings, "w", encoding="utf-8") as file:
-            file.write(
-                f"""user root; worker_processes 1; pid {directory}/pid; daemon off;
-                error_log {directory}/error.log; events {{ worker_connections 1024; }}
-                http {{ access_log off; sendfile on; tcp_nodelay on;
-                open_file_cache max=10; open_file_cache_valid 60s; keepalive_requests 100000000;
-                server {{ listen 127.0.0.1:{self.port}; root {directory}; }} }}"""
-            )
-        self.process = subprocess.Popen([nginx, "-c", settings])
-        time.sleep(0.5)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.process.terminate()
-        self.process.wait()
-
-
-def wrk_rate(port):
-    output = run("wrk", "-t1", "-c16", "-d4", f"http://127.0.0.1:{port}/health").decode()
-    return float(re.search(r"Requests/sec: *([0-9.]+)", output).group(1))
+def wrk_rate(bench, port):
+    report = Load(bench.directory, f"http://127.0.0.1:{port}/health").run(16, 4)
+    return report["requests"] / report["seconds"]
 
 
 def measure_pages(bench, servers):
@@ -203,11 +174,13 @@ def main():
             body = servers["100 %"].timed("/health")[1]
             files = bench.fresh_directory("nginx")
             os.chmod(bench.directory, 0o755)
-            nginx = stack.enter_context(Nginx(files, body))
+            with open(os.path.join(files, "health"), "wb") as file:
+                file.write(body)
+            nginx = stack.enter_context(Nginx(files, NGINX))
             for number in bench.rounds():
                 measure_pages(bench, servers)
-                bench.add("wrk, /health", wrk_rate(servers["100 %"].port), "requests/s")
-                bench.add("wrk, nginx", wrk_rate(nginx.port), "requests/s")
+                bench.add("wrk, /health", wrk_rate(bench, servers["100 %"].port), "requests/s")
+                bench.add("wrk, nginx", wrk_rate(bench, nginx.port), "requests/s")
                 measure_watchers(bench, directories["1 %"], servers["1 %"], number)
         bench.claim("p50 of /health in ms", bench.median("/health, 100 %"), 1.0)
         bench.claim("p50 of /dashboard in ms", bench.median("/dashboard, 100 %"), 20.0)
