@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # What the tests of the gateway and of ap-llm rely on.
 
+load common
 load mock
 
 setup() {
@@ -53,14 +54,19 @@ streamed='{"model": "m", "stream": true, "messages": [{"role": "user", "content"
     [ "$(jq -sc 'map([.outcome, .completion_sent])' mock.log)" = '[["cut",12],["cut",4]]' ]
 }
 
+nothing_is_under_way() {
+    [ "$(mock_total in_flight)" -eq 0 ]
+}
+
+does_not_answer() {
+    ! curl -s -o /dev/null "$1"
+}
+
 @test "a client that leaves a stalled stream is seen to leave" {
     run curl -sS -m 0.3 -H 'x-mock-scenario: {"stall_after_events": 2}' \
         "$MOCK_URL/v1/messages" -d "$streamed"
     [ "$status" -eq 28 ]
-    local deadline=$((SECONDS + 10))
-    until [ "$(mock_total in_flight)" -eq 0 ]; do
-        [ "$SECONDS" -lt "$deadline" ]
-    done
+    wait_until nothing_is_under_way
     [ "$(jq -r '[.outcome, .completion_sent] | @csv' mock.log)" = '"client_gone",8' ]
 }
 
@@ -82,8 +88,5 @@ ask_plain() {
 @test "it ends with the process that started it" {
     bash -c 'python3 -B "$1" --port-file other.port > /dev/null 2>&1 3>&- &
         until [ -s other.port ]; do sleep 0.02; done' - "$AP_SOURCE/tests/mock_upstream"
-    local deadline=$((SECONDS + 10))
-    while curl -s -o /dev/null "http://127.0.0.1:$(cat other.port)/mock/totals"; do
-        [ "$SECONDS" -lt "$deadline" ]
-    done
+    wait_until does_not_answer "http://127.0.0.1:$(cat other.port)/mock/totals"
 }
