@@ -63,14 +63,20 @@ private:
     std::string tail_;
 };
 
-std::vector<std::string> whole_environment(const std::vector<std::string> &more)
+std::vector<std::string> whole_environment(const Command &command)
 {
+    const auto &more = command.environment;
+    const auto &withheld = command.withheld;
     std::vector<std::string> entries;
     for (char **entry = environ; *entry != nullptr; entry++) {
         const std::string_view old = *entry;
-        const std::string_view name = old.substr(0, old.find('=') + 1);
-        if (std::none_of(more.begin(), more.end(),
-                         [&](const std::string &set) { return set.starts_with(name); })) {
+        const std::string_view name = old.substr(0, old.find('='));
+        const bool is_replaced =
+            std::any_of(more.begin(), more.end(), [&](const std::string &set) {
+                return std::string_view(set).substr(0, set.find('=')) == name;
+            });
+        if (!is_replaced &&
+            std::find(withheld.begin(), withheld.end(), name) == withheld.end()) {
             entries.emplace_back(old);
         }
     }
@@ -91,7 +97,7 @@ public:
         Pipe err = command.merge_error ? Pipe() : make_pipe();
         KeptCommand kept;
         kept.argv = command.argv;
-        kept.environment = whole_environment(command.environment);
+        kept.environment = whole_environment(command);
         kept.directory = command.directory;
         kept.grace = command.grace;
         kept.standard_error =

@@ -14,6 +14,7 @@ struct Command
     std::vector<std::string> argv;        ///< looked up in PATH
     std::string directory = ".";          ///< working directory
     std::vector<std::string> environment; ///< "NAME=value" besides this process's
+    std::vector<std::string> withheld;    ///< names of this process's that it gets not
     std::optional<std::chrono::milliseconds> timeout;      ///< for all of it
     std::optional<std::chrono::milliseconds> idle_timeout; ///< without any output
     std::chrono::milliseconds grace{5000};                 ///< between TERM and KILL

@@ -53,6 +53,16 @@ void ends_what_is_silent()
     CHECK_EQUAL(result.output, "begin\n");
 }
 
+void withholds_variables_and_sets_others()
+{
+    setenv("AP_TEST_SECRET", "s", 1);
+    setenv("AP_TEST_OTHER", "old", 1);
+    Command command = shell("echo \"<$AP_TEST_SECRET> <$AP_TEST_OTHER>\"");
+    command.withheld = {"AP_TEST_SECRET"};
+    command.environment = {"AP_TEST_OTHER=new"};
+    CHECK_EQUAL(run(command).output, "<> <new>\n");
+}
+
 void tells_signals_and_failed_starts()
 {
     CHECK_EQUAL(run(shell("kill -9 $$")).text(), "was killed by signal 9");
@@ -90,6 +100,7 @@ int main()
         TEST(may_mix_them_in_their_order),
         TEST(ends_what_takes_too_long),
         TEST(ends_what_is_silent),
+        TEST(withholds_variables_and_sets_others),
         TEST(tells_signals_and_failed_starts),
         TEST(sets_directory_and_environment),
         TEST(keeps_the_beginning_and_the_end_of_much_output),
