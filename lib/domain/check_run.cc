@@ -47,6 +47,13 @@ struct Attempt
     std::vector<TestResult> tests; ///< with the check itself where it counts as one
 };
 
+// A test as the checks so far have it, and which of them.
+struct Judged
+{
+    TestResult test;
+    std::string check;
+};
+
 std::string own_detail(const Attempt &attempt)
 {
     return attempt.result.text() + "\n" + tail_of(attempt.result.output);
@@ -69,13 +76,14 @@ public:
         Attempt last = attempt(check);
         int runs = 1;
         std::set<std::string> open = new_failures(last);
+        std::set<std::string> flaky;
         const Attempt first = last;
         for (; runs <= options_.retries && !open.empty() && !is_late(last); runs++) {
             last = attempt(check);
-            const std::set<std::string> again = new_failures(last);
-            settle(open, again);
+            settle(open, flaky, new_failures(last));
         }
-        note(check, first, last, open, runs);
+        take_tests(check, first, last, open, flaky);
+        note(check, last, runs);
     }
 
     CheckSummary summary()
@@ -92,15 +100,16 @@ private:
     }
 
     // What failed once and not again was flaky; what fails only now is not forgiven.
-    void settle(std::set<std::string> &open, const std::set<std::string> &again)
+    static void settle(std::set<std::string> &open, std::set<std::string> &flaky,
+                       const std::set<std::string> &again)
     {
         for (const std::string &name : open) {
             if (!again.contains(name)) {
-                flaky_.insert(name);
+                flaky.insert(name);
             }
         }
         open = again;
-        std::erase_if(open, [this](const auto &name) { return flaky_.contains(name); });
+        std::erase_if(open, [&](const auto &name) { return flaky.contains(name); });
     }
 
     Attempt attempt(const Check &check) const
@@ -116,6 +125,7 @@ private:
         command.timeout = options_.timeout;
         command.idle_timeout = options_.idle_timeout;
         command.grace = options_.grace;
+        command.withheld = options_.withheld;
         command.merge_error = true;
         attempt.result = run_command(command);
         for (const auto &[path, stamp] : stamps) {
@@ -166,23 +176,35 @@ private:
         return names;
     }
 
-    void note(const Check &check, const Attempt &first, const Attempt &last,
-              const std::set<std::string> &open, int runs)
+    // Of a test that several checks have, the worst counts.
+    void take_tests(const Check &check, const Attempt &first, const Attempt &last,
+                    const std::set<std::string> &open, const std::set<std::string> &flaky)
     {
+        std::map<std::string, TestResult> results;
         for (const Attempt *attempt : {&last, &first}) {
             for (const TestResult &test : attempt->tests) {
                 // Of a test that only the first run names, as one that failed then.
-                results_.emplace(test.name, test);
+                results.emplace(test.name, test);
             }
         }
-        for (const std::string &name : flaky_) {
-            if (!open.contains(name) && results_.contains(name)) {
-                results_[name].outcome = TestOutcome::Passed;
+        for (auto &[name, test] : results) {
+            if (open.contains(name)) {
+                test.outcome = TestOutcome::Failed;
+            } else if (flaky.contains(name)) {
+                test.outcome = TestOutcome::Passed;
+            }
+            const auto [place, is_first] =
+                results_.try_emplace(name, Judged{test, check.name});
+            if (!is_first && test.outcome == TestOutcome::Failed &&
+                place->second.test.outcome != TestOutcome::Failed) {
+                place->second = {test, check.name};
             }
         }
-        for (const std::string &name : open) {
-            results_[name].outcome = TestOutcome::Failed;
-        }
+        flaky_.insert(flaky.begin(), flaky.end());
+    }
+
+    void note(const Check &check, const Attempt &last, int runs)
+    {
         summary_.passed += last.report.unnamed_passed;
         summary_.skipped += last.report.unnamed_skipped;
         summary_.timed_out = summary_.timed_out || is_late(last);
@@ -203,7 +225,8 @@ private:
     void compare()
     {
         summary_.flaky.assign(flaky_.begin(), flaky_.end());
-        for (const auto &[name, test] : results_) {
+        for (const auto &[name, judged] : results_) {
+            const TestResult &test = judged.test;
             switch (test.outcome) {
             case TestOutcome::Passed:
                 summary_.passed++;
@@ -219,7 +242,7 @@ private:
                 if (known_.contains(name)) {
                     summary_.known.push_back(name);
                 } else {
-                    summary_.new_failures.push_back({name, test.detail});
+                    summary_.new_failures.push_back({name, test.detail, judged.check});
                 }
                 break;
             }
@@ -229,7 +252,8 @@ private:
         }
         for (const std::string &name : baseline_->failed) {
             const auto found = results_.find(name);
-            if (found == results_.end() || found->second.outcome != TestOutcome::Failed) {
+            if (found == results_.end() ||
+                found->second.test.outcome != TestOutcome::Failed) {
                 summary_.fixed.push_back(name);
             }
         }
@@ -244,7 +268,7 @@ private:
     const std::optional<CheckBaseline> &baseline_;
     std::set<std::string> known_;
     std::set<std::string> flaky_;
-    std::map<std::string, TestResult> results_;
+    std::map<std::string, Judged> results_;
     CheckSummary summary_;
 };
 
@@ -297,16 +321,24 @@ CheckSummary run_checks(const std::vector<Check> &checks, const CheckOptions &op
 
 CheckBaseline read_baseline(const std::string &path)
 {
-    const Json json = Json::parse(read_file(path, largest_report), path);
-    return {names_from(json, "failed", path), names_from(json, "passed", path)};
+    return baseline_from_json(Json::parse(read_file(path, largest_report), path), path);
 }
 
 std::string baseline_text(const CheckBaseline &baseline)
 {
-    Json json = Json::object();
-    return json.set("failed", names_to_json(baseline.failed))
-        .set("passed", names_to_json(baseline.passed))
-        .dump_pretty();
+    return baseline_to_json(baseline).dump_pretty();
+}
+
+Json baseline_to_json(const CheckBaseline &baseline)
+{
+    return Json::object()
+        .set("failed", names_to_json(baseline.failed))
+        .set("passed", names_to_json(baseline.passed));
+}
+
+CheckBaseline baseline_from_json(const Json &json, const std::string &source)
+{
+    return {names_from(json, "failed", source), names_from(json, "passed", source)};
 }
 
 Json check_summary_to_json(const CheckSummary &summary)
@@ -314,7 +346,9 @@ Json check_summary_to_json(const CheckSummary &summary)
     Json failures = Json::array();
     for (const FailedTest &test : summary.new_failures) {
         Json json = Json::object();
-        failures.append(json.set("name", test.name).set("detail", test.detail));
+        failures.append(json.set("name", test.name)
+                            .set("check", test.check)
+                            .set("detail", test.detail));
     }
     Json checks = Json::array();
     for (const CheckEnd &check : summary.checks) {

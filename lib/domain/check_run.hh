@@ -28,8 +28,9 @@ struct CheckOptions
     std::optional<std::chrono::milliseconds> idle_timeout;
     std::chrono::milliseconds grace{5000};
     TestFormat format = TestFormat::None; ///< None: found out
-    std::vector<std::string> reports; ///< files the checks write, read instead of output
-    int retries = 0;                  ///< of a check with new failures
+    std::vector<std::string> reports;  ///< files the checks write, read instead of output
+    int retries = 0;                   ///< of a check with new failures
+    std::vector<std::string> withheld; ///< variables of this process they do not get
 };
 
 /// What failed before a change, so that it does not count against it.
@@ -44,6 +45,7 @@ struct FailedTest
 {
     std::string name;
     std::string detail;
+    std::string check; ///< the name of the check it is of
 };
 
 /// How a check's last run ended.
@@ -90,6 +92,10 @@ CheckSummary run_checks(const std::vector<Check> &checks, const CheckOptions &op
 /// The baseline in the file at `path`, or its text for a file. Throws Error(BadData).
 CheckBaseline read_baseline(const std::string &path);
 std::string baseline_text(const CheckBaseline &baseline);
+
+/// The same as JSON; `source` names it in messages.
+Json baseline_to_json(const CheckBaseline &baseline);
+CheckBaseline baseline_from_json(const Json &json, const std::string &source);
 
 /// The summary as one JSON object.
 Json check_summary_to_json(const CheckSummary &summary);

@@ -83,6 +83,25 @@ void what_fails_each_time_is_not()
     CHECK_EQUAL(new_names(summary), "a ");
 }
 
+void a_test_of_several_checks_is_as_its_worst()
+{
+    Fixture fixture;
+    fixture.options.retries = 1;
+    const std::string flaky =
+        "test -e n && exec echo 'ok 1 - a'; : >n; echo 'not ok 1 - a'";
+    const std::string fails = "echo 'not ok 1 - a'";
+    for (const bool fails_first : {true, false}) {
+        const CheckSummary summary =
+            run_checks({{"one", {"sh", "-c", fails_first ? fails : flaky}},
+                        {"two", {"sh", "-c", fails_first ? flaky : fails}}},
+                       fixture.options, {});
+        CHECK_EQUAL(new_names(summary), "a ");
+        CHECK_EQUAL(summary.new_failures[0].check, fails_first ? "one" : "two");
+        CHECK_EQUAL(summary.failed, 1);
+        remove_file(fixture.directory.file("n"));
+    }
+}
+
 void a_failure_without_a_failed_test_is_the_checks()
 {
     const Fixture fixture;
@@ -137,6 +156,7 @@ int main()
         TEST(tells_new_failures_from_those_of_the_baseline),
         TEST(what_passes_when_run_again_is_flaky),
         TEST(what_fails_each_time_is_not),
+        TEST(a_test_of_several_checks_is_as_its_worst),
         TEST(a_failure_without_a_failed_test_is_the_checks),
         TEST(a_check_that_takes_too_long_is_ended),
         TEST(reads_reports_that_are_written_anew),
