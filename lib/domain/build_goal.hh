@@ -17,6 +17,12 @@ enum class StuckPolicy {
     Fail,
 };
 
+/// What tests that failed before the change are to do with it.
+enum class KnownFailures {
+    Fix,    ///< pass, as all others
+    Accept, ///< anything
+};
+
 /// A goal in words that a model is to reach by a change of the repository, in place of a
 /// command. Patterns are those of ap-apply(1), relative to the repository's top.
 struct BuildSpec
@@ -31,6 +37,8 @@ struct BuildSpec
     std::string builder_model;         ///< empty: by the table of models
     std::string auditor_model;
     int64_t context_tokens = 24'000; ///< the most that is shown of the repository
+    KnownFailures known_failures = KnownFailures::Fix;
+    int check_retries = 1; ///< of a check that fails, to tell what is flaky
     StuckPolicy on_stuck = StuckPolicy::Review;
     std::chrono::milliseconds approval_timeout{std::chrono::hours(24)}; ///< then: no
 };

@@ -80,6 +80,13 @@ std::string builder_prompt(const BuildMatter &matter)
         prompt += "\n# Rules learned from earlier changes\n\n" + fenced(matter.rules);
     }
     prompt += "\n# Repository\n\n" + matter.context;
+    if (!matter.checks.empty()) {
+        prompt += "\n# What the checks say before your change\n\n" +
+                  fenced(matter.checks) +
+                  (matter.may_go_on_failing
+                       ? "\nTests that fail by name may go on failing, no other may.\n"
+                       : "\nWith your change all must pass.\n");
+    }
     if (!matter.evidence.empty()) {
         prompt += "\n# Why your last change was not taken\n\n" + fenced(matter.evidence) +
                   "\nIt was undone. Answer with a whole change again that does better.\n";

@@ -14,9 +14,11 @@ struct BuildMatter
     std::string goal;
     std::vector<std::string> scope;
     std::vector<std::string> acceptance;
-    std::string context;  ///< of the repository, as ap-context(1) chooses it
-    std::string rules;    ///< learned ones, a line each; may be empty
-    std::string evidence; ///< why earlier builds failed; may be empty
+    std::string context; ///< of the repository, as ap-context(1) chooses it
+    std::string rules;   ///< learned ones, a line each; may be empty
+    std::string checks;  ///< what fails of them before the change; may be empty
+    bool may_go_on_failing = false; ///< such tests by name
+    std::string evidence;           ///< why earlier builds failed; may be empty
 };
 
 /// What a builder is told to do, and in what forms it may answer.

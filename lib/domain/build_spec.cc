@@ -14,13 +14,15 @@ using std::chrono::milliseconds;
 constexpr auto complexities = std::to_array<std::string_view>({"low", "medium", "high"});
 constexpr auto stuck_policies =
     std::to_array<std::string_view>({"review", "skip", "fail"});
+constexpr auto known_failures = std::to_array<std::string_view>({"fix", "accept"});
 constexpr auto merge_policies =
     std::to_array<std::string_view>({"fast-forward", "commit"});
 constexpr auto risks = std::to_array<std::string_view>({"none", "low", "medium", "high"});
 
 constexpr auto members_of_build = std::to_array<std::string_view>(
     {"scope", "read_only", "acceptance", "category", "complexity", "risk_limit", "models",
-     "context_tokens", "on_stuck", "approval_timeout"});
+     "context_tokens", "on_stuck", "approval_timeout", "known_failures",
+     "check_retries"});
 constexpr auto members_of_models =
     std::to_array<std::string_view>({"builder", "auditor"});
 
@@ -32,6 +34,7 @@ constexpr auto kinds_of_work =
 constexpr auto members_of_command =
     std::to_array<std::string_view>({"agent", "agent_template", "outputs", "stdin"});
 
+constexpr int64_t most_retries = 100;
 constexpr int64_t least_context = 1000;
 constexpr int64_t largest_context = 1'000'000;
 
@@ -180,6 +183,11 @@ std::optional<BuildSpec> read_build(ObjectReader &reader)
             .value_or(build.context_tokens);
     build.on_stuck = static_cast<StuckPolicy>(
         one_of(reader, "on_stuck", stuck_policies, static_cast<size_t>(build.on_stuck)));
+    build.known_failures =
+        static_cast<KnownFailures>(one_of(reader, "known_failures", known_failures,
+                                          static_cast<size_t>(build.known_failures)));
+    build.check_retries = static_cast<int>(
+        reader.integer("check_retries", 0, most_retries).value_or(build.check_retries));
     build.approval_timeout = reader.duration("approval_timeout", milliseconds(1))
                                  .value_or(build.approval_timeout);
     read_models(reader, build);
@@ -196,6 +204,9 @@ void set_build(Json &phase, const BuildSpec &build)
         .set("complexity", complexity_name(build.complexity))
         .set("risk_limit", build.risk_limit)
         .set("context_tokens", build.context_tokens)
+        .set("known_failures",
+             known_failures.at(static_cast<size_t>(build.known_failures)))
+        .set("check_retries", build.check_retries)
         .set("on_stuck", stuck_policy_name(build.on_stuck))
         .set("approval_timeout",
              Json::real(static_cast<double>(build.approval_timeout.count()) / 1000.0));

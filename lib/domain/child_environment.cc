@@ -1,10 +1,13 @@
 #include "domain/child_environment.hh"
 
 #include "domain/agent_template.hh"
+#include "domain/capability.hh"
 #include "sys/path.hh"
 #include "sys/process.hh"
 
 #include <algorithm>
+#include <cstdlib>
+#include <iterator>
 #include <map>
 #include <span>
 #include <string_view>
@@ -31,6 +34,9 @@ constexpr std::string_view other_keys[] = {
 // What leads an agent to a provider on a way of its own, past the gateway.
 constexpr std::string_view other_routes[] = {"CLAUDE_CODE_USE_BEDROCK",
                                              "CLAUDE_CODE_USE_VERTEX"};
+
+constexpr std::string_view gateway_addresses[] = {
+    "ANTHROPIC_BASE_URL", "GOOGLE_GEMINI_BASE_URL", "OPENAI_BASE_URL"};
 
 // By which clients of all kinds find certificates to trust, Node's in addition to its
 // own.
@@ -186,13 +192,31 @@ Variables variables_for(const Lease &lease, Agent agent)
 
 } // namespace
 
-std::vector<std::string> provider_variables()
+std::vector<std::string>
+withheld_from_checks(const PhaseSpec &phase,
+                     const std::vector<std::string> &key_variables)
 {
-    std::vector<std::string> names;
+    std::vector<std::string> names = key_variables;
     for (const auto keys : {std::span<const std::string_view>(anthropic_keys),
                             std::span<const std::string_view>(openai_keys),
                             std::span<const std::string_view>(other_keys)}) {
         names.insert(names.end(), keys.begin(), keys.end());
+    }
+    const auto leads_to_gateway = [](const std::string &name) {
+        const char *value = std::getenv(name.c_str());
+        return value != nullptr && is_capability(value);
+    };
+    const bool has_gateway = std::any_of(names.begin(), names.end(), leads_to_gateway);
+    const bool may_use_it = phase.gateway == GatewayUse::All;
+    std::erase_if(names, [&](const std::string &name) {
+        const auto &kept = phase.pass_env;
+        return leads_to_gateway(name)
+                   ? may_use_it
+                   : std::find(kept.begin(), kept.end(), name) != kept.end();
+    });
+    if (has_gateway && !may_use_it) {
+        names.insert(names.end(), std::begin(gateway_addresses),
+                     std::end(gateway_addresses));
     }
     return names;
 }

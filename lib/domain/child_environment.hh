@@ -36,8 +36,12 @@ PreparedCommand prepare_command(const Lease &lease, const StatePaths &paths,
 PreparedCommand prepare_check(const Lease &lease, const StatePaths &paths,
                               const std::string &usage_fifo, size_t index);
 
-/// The names of the variables that have providers' keys, or that have the gateway's in
-/// their place.
-std::vector<std::string> provider_variables();
+/// The names of those variables of this process, itself one of the phase's goal, that
+/// the goal's checks do not get: providers' keys, in the usual variables and in
+/// `key_variables`, unless they are in pass_env; where they lead to the gateway, those
+/// and the addresses, unless the phase has its checks use it.
+std::vector<std::string>
+withheld_from_checks(const PhaseSpec &phase,
+                     const std::vector<std::string> &key_variables);
 
 } // namespace ap

@@ -166,6 +166,17 @@ LlmProviders LlmProviders::load(const std::optional<std::string> &path)
     return from_json(json, file);
 }
 
+std::vector<std::string> LlmProviders::key_variables() const
+{
+    std::vector<std::string> names;
+    for (const LlmProvider &provider : providers_) {
+        if (!provider.key_variable.empty()) {
+            names.push_back(provider.key_variable);
+        }
+    }
+    return names;
+}
+
 LlmModel LlmProviders::find(const std::optional<std::string> &name) const
 {
     const std::string wanted = name.value_or(default_model_);

@@ -62,6 +62,9 @@ public:
     /// Error(Config) if nobody has it.
     LlmModel find(const std::optional<std::string> &name) const;
 
+    /// The names of the variables that the providers' keys are in.
+    std::vector<std::string> key_variables() const;
+
 private:
     std::string default_model_;
     std::vector<LlmProvider> providers_;

@@ -115,10 +115,11 @@ BuilderResult Builder::run()
         return *ended;
     }
     prepare_tree();
+    before_ = baseline(base_);
     try {
         const ModelAnswer answered = answer();
         const Change change = apply(answered);
-        const std::vector<BuildCheck> checks = check(change, "check.json");
+        const BuildChecks checks = check(change, before_, "check.json");
         const Audit judged = audit(change, checks);
         if (auto ended = pass(change, checks, judged)) {
             return *ended;

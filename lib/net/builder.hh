@@ -73,13 +73,16 @@ private:
                                             const std::string &risk);
 
     void prepare_tree();
+    void make_tree();
     std::string prompt();
     ModelAnswer answer();
     Change apply(const ModelAnswer &answer);
-    std::vector<BuildCheck> check(const Change &change, const std::string &name);
-    Audit audit(const Change &change, const std::vector<BuildCheck> &checks);
-    std::optional<BuilderResult>
-    pass(const Change &change, const std::vector<BuildCheck> &checks, const Audit &audit);
+    BuildChecks baseline(const std::string &commit);
+    BuildChecks check(const Change &change, const BuildChecks &before,
+                      const std::string &name);
+    Audit audit(const Change &change, const BuildChecks &checks);
+    std::optional<BuilderResult> pass(const Change &change, const BuildChecks &checks,
+                                      const Audit &audit);
     void commit(const Change &change);
     void conclude();
 
@@ -88,7 +91,8 @@ private:
     Json kept(const std::string &name) const;
     void keep(const std::string &name, const Json &json) const;
     std::string build_directory(int64_t number) const;
-    std::string check_directory() const;
+    BuildChecks run_checks_on(const std::string &tree,
+                              const std::optional<CheckBaseline> &before);
     void reach(BuildStage stage);
     int64_t tokens_of_phase();
 
@@ -105,6 +109,7 @@ private:
     std::string directory_; ///< of the build's files
     std::string tree_;      ///< the worktree
     std::string base_;      ///< the commit it starts from
+    BuildChecks before_;    ///< what the checks say of that
 };
 
 /// The phase as the run's plan has it. Throws Error(NoInput) if it is not there.

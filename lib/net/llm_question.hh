@@ -41,6 +41,9 @@ public:
     /// The name of the provider that would be asked.
     const std::string &provider_of(const std::string &model) const;
 
+    /// LlmProviders::key_variables().
+    std::vector<std::string> key_variables() const { return providers_.key_variables(); }
+
 private:
     LlmProviders providers_;
     HttpTimeouts timeouts_;

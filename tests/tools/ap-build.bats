@@ -184,10 +184,91 @@ failures() {
     grep -q 'good bye' repo/src/hello.c
 }
 
-@test "the checks of a build get none of the providers' keys" {
+@test "the checks of a build get no key of a provider, whatever variable it is in" {
     start "$(says small "$good")" "$(approves)"
-    create_run ', "check": "test -z \"$OPENAI_API_KEY$ANTHROPIC_API_KEY\""'
+    export MY_KEY=sk-real OPENAI_API_KEY=sk-other
+    jq '.providers.mock.key_variable = "MY_KEY"' llm.json > l
+    mv l llm.json
+    create_run ', "check": "test -z \"$OPENAI_API_KEY$ANTHROPIC_API_KEY$MY_KEY\""'
     ap-exec --quiet --run-id r
+}
+
+# A script of tests in the repository: `adds` passes, `subtracts` does not.
+make_tests() {
+    printf 'echo ok 1 - adds\necho not ok 2 - subtracts\nexit 1\n' > repo/src/tests
+    git -C repo add .
+    git -C repo commit -q -m 'Test'
+}
+
+mended=$(edit src/tests "$(printf 'echo not ok 2 - subtracts\nexit 1')" 'echo ok 2 - subtracts')
+
+@test "a test that failed before must be made to pass" {
+    make_tests
+    start "$(says small "$good" '{"when": "With your change all must pass"}')" \
+        "$(says small "$mended" '{"when": "subtracts failed before the change, too"}')" \
+        "$(says judge '{"verdict": "approve", "issues": []}' \
+            '{"when": "failed before the change, and do not now: subtracts"}')"
+    create_run ', "check": ["sh", "src/tests"]'
+    ap-exec --quiet --run-id r
+    [ "$(failures)" = check ]
+    committed src/tests | grep -q 'echo ok 2'
+    # The tests of the commit that both builds began at were run once.
+    [ "$(cat .autonomous_runs/r/phases/a/build-1/baseline-*)" = \
+        "$(cat .autonomous_runs/r/phases/a/build-2/baseline-*)" ]
+}
+
+@test "a test that failed before may go on failing if the plan accepts it" {
+    make_tests
+    start "$(says small "$good")" "$(says judge '{"verdict": "approve", "issues": []}' \
+        '{"when": "known to fail before the change, too: subtracts"}')"
+    create_run ', "check": ["sh", "src/tests"], "known_failures": "accept"'
+    ap-exec --quiet --run-id r
+    committed src/hello.c | grep -q 'good bye'
+}
+
+@test "a new failure is none of those that the plan accepts" {
+    make_tests
+    broken=$(edit src/tests 'echo ok 1 - adds' 'echo not ok 1 - adds')
+    start "$(says small "$broken")" "$(says small "$good" '{"when": "adds failed"}')" "$(approves)"
+    create_run ', "check": ["sh", "src/tests"], "known_failures": "accept"'
+    ap-exec --quiet --run-id r
+    [ "$(failures)" = check ]
+}
+
+@test "a check that fails as a whole must pass though the plan accepts known failures" {
+    start "$(says small "$(edit src/hello.c '    puts("hello");' '    puts("bad");')")" \
+        "$(says small "$good" '{"when": "it failed before the change, too"}')" "$(approves)"
+    create_run "$checks"', "known_failures": "accept"'
+    ap-exec --quiet --run-id r
+    [ "$(failures)" = check ]
+    committed src/hello.c | grep -q 'good bye'
+}
+
+@test "a flaky test is run again, named, and does not fail the build" {
+    start "$(says small "$good")" "$(says judge '{"verdict": "approve", "issues": []}' \
+        '{"when": "failed, and passed when run again: shaky"}')"
+    # It fails when it is run for the second time: the first is the baseline.
+    create_run ', "check": "echo x >> '"$PWD"'/n; [ $(wc -l < '"$PWD"'/n) -eq 2 ] && { echo not ok 1 - shaky; exit 1; }; echo ok 1 - shaky"'
+    ap-exec --quiet --run-id r
+    [ "$(wc -l < n)" -eq 3 ]
+}
+
+@test "nothing that the checks leave behind becomes a part of the change" {
+    start "$(says small "$good")" "$(approves)"
+    create_run ', "check": "echo rubbish > src/rubbish; echo >> src/hello.c"'
+    ap-exec --quiet --run-id r
+    [ "$(git -C repo diff --name-only main autopack/r)" = src/hello.c ]
+    [ "$(git -C repo diff --numstat main autopack/r | cut -f 1)" -eq 1 ]
+}
+
+@test "a baseline is not run again by the process that follows a killed one" {
+    start "$(says small "$good")" "$(approves)"
+    create_run ', "check": "echo x >> '"$PWD"'/n; grep -q good src/hello.c", "check_retries": 0'
+    # Without a key the build stays open behind the baseline.
+    OPENAI_API_KEY='' run -77 ap-build -r r -p a
+    [ "$(wc -l < n)" -eq 1 ]
+    ap-build -r r -p a
+    [ "$(wc -l < n)" -eq 2 ]
 }
 
 @test "killed at each step it goes on, pays for no answer twice and commits once" {

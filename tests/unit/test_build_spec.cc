@@ -39,6 +39,8 @@ void a_goal_stands_in_place_of_a_command_with_defaults()
     CHECK_EQUAL(phase.build->risk_limit, "medium");
     CHECK(phase.build->on_stuck == StuckPolicy::Review);
     CHECK(phase.build->approval_timeout == 24h);
+    CHECK(phase.build->known_failures == KnownFailures::Fix);
+    CHECK_EQUAL(phase.build->check_retries, 1);
     CHECK_EQUAL(phase.max_attempts, usual_build_attempts);
 }
 
@@ -48,7 +50,8 @@ void reads_every_member_and_writes_what_reads_back_the_same()
         R"("goal": "g", "scope": ["src/**"], "read_only": ["doc/*.md"],
         "acceptance": ["it works"], "category": "security", "complexity": "high",
         "risk_limit": "none", "models": {"builder": "m1", "auditor": "m2"},
-        "context_tokens": 5000, "on_stuck": "skip", "approval_timeout": "1500ms",
+        "context_tokens": 5000, "known_failures": "accept", "check_retries": 0,
+        "on_stuck": "skip", "approval_timeout": "1500ms",
         "check": "make test", "max_attempts": 2)");
     CHECK_EQUAL(phase.build->scope.at(0), "src/**");
     CHECK_EQUAL(phase.build->auditor_model, "m2");
@@ -57,6 +60,8 @@ void reads_every_member_and_writes_what_reads_back_the_same()
     const PhaseSpec again = phase_spec_from_json(text);
     CHECK_EQUAL(phase_spec_to_json(again).dump(), text);
     CHECK_EQUAL(again.build->read_only.at(0), "doc/*.md");
+    CHECK(again.build->known_failures == KnownFailures::Accept);
+    CHECK_EQUAL(again.build->check_retries, 0);
     CHECK(again.build->complexity == Complexity::High);
     CHECK_EQUAL(again.max_attempts, 2);
 }

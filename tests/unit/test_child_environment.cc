@@ -1,5 +1,6 @@
 #include "leased.hh"
 
+#include "domain/capability.hh"
 #include "domain/child_environment.hh"
 
 #include <algorithm>
@@ -126,6 +127,44 @@ void a_check_gets_a_key_only_if_the_phase_says_so()
     CHECK_EQUAL(value(all.with_gateway().command(), "OPENAI_API_KEY"), "apk-test");
 }
 
+std::string withheld(const std::string &members)
+{
+    const std::string plan =
+        R"({"run_id": "r", "phases": [{"id": "a", "goal": "g")" + members + "}]}";
+    const PhaseSpec phase = parse_plan(plan, "p").tiers[0].phases[0];
+    const auto names = withheld_from_checks(phase, {"MY_KEY"});
+    std::string text;
+    for (const char *name :
+         {"MY_KEY", "ANTHROPIC_API_KEY", "GROQ_API_KEY", "OPENAI_BASE_URL"}) {
+        text += std::find(names.begin(), names.end(), name) == names.end() ? "" : name;
+        text += " ";
+    }
+    return text;
+}
+
+void the_checks_of_a_goal_get_only_the_keys_that_the_plan_passes_on()
+{
+    const Fixture fixture;
+    CHECK_EQUAL(withheld(""), "MY_KEY ANTHROPIC_API_KEY GROQ_API_KEY  ");
+    CHECK_EQUAL(withheld(R"(, "gateway": "all")"),
+                "MY_KEY ANTHROPIC_API_KEY GROQ_API_KEY  ");
+    CHECK_EQUAL(withheld(R"(, "pass_env": ["GROQ_API_KEY"])"),
+                "MY_KEY ANTHROPIC_API_KEY   ");
+}
+
+void the_checks_of_a_goal_use_the_gateway_only_if_the_plan_says_so()
+{
+    const Fixture fixture;
+    const std::string key =
+        std::string(capability_prefix) + std::string(capability_length - 4, 'a');
+    setenv("ANTHROPIC_API_KEY", key.c_str(), 1);
+    setenv("MY_KEY", key.c_str(), 1);
+    CHECK_EQUAL(withheld(R"(, "pass_env": ["ANTHROPIC_API_KEY"])"),
+                "MY_KEY ANTHROPIC_API_KEY GROQ_API_KEY OPENAI_BASE_URL ");
+    CHECK_EQUAL(withheld(R"(, "gateway": "all")"), "  GROQ_API_KEY  ");
+    unsetenv("MY_KEY");
+}
+
 void the_agents_template_points_it_at_the_gateway()
 {
     Fixture codex(R"(, "agent": "codex")");
@@ -173,6 +212,8 @@ int main()
         TEST(with_a_gateway_every_clients_variables_lead_there),
         TEST(with_a_gateway_no_real_key_is_passed_on_whatever_the_plan_says),
         TEST(a_check_gets_a_key_only_if_the_phase_says_so),
+        TEST(the_checks_of_a_goal_get_only_the_keys_that_the_plan_passes_on),
+        TEST(the_checks_of_a_goal_use_the_gateway_only_if_the_plan_says_so),
         TEST(the_agents_template_points_it_at_the_gateway),
         TEST(a_template_that_is_missing_is_named),
         TEST(a_gateway_with_tls_comes_with_its_certificates),
