@@ -13,10 +13,27 @@ constexpr size_t kept = 65536;
 
 } // namespace
 
+void SendQueue::append(std::string_view bytes)
+{
+    if (shared_.empty()) {
+        bytes_ += bytes;
+    } else {
+        share(std::make_shared<const std::string>(bytes));
+    }
+}
+
+void SendQueue::share(std::shared_ptr<const std::string> bytes)
+{
+    shared_size_ += bytes->size();
+    shared_.push_back(std::move(bytes));
+}
+
 void SendQueue::assign(std::string bytes)
 {
     bytes_ = std::move(bytes);
     taken_ = 0;
+    shared_.clear();
+    shared_taken_ = shared_size_ = 0;
 }
 
 // What is left is moved to the front only when most was taken, so that on average a byte
@@ -38,10 +55,30 @@ void SendQueue::drop(size_t count)
 
 size_t SendQueue::take(char *buffer, size_t size)
 {
-    const size_t count = std::min(size, this->size());
+    const size_t count = std::min(size, bytes_.size() - taken_);
     std::memcpy(buffer, bytes_.data() + taken_, count);
     drop(count);
-    return count;
+    return count + (shared_.empty() ? 0 : take_shared(buffer + count, size - count));
+}
+
+size_t SendQueue::take_shared(char *buffer, size_t size)
+{
+    size_t copied = 0;
+    auto piece = shared_.begin();
+    for (; piece != shared_.end() && copied < size; ++piece) {
+        const size_t left = (*piece)->size() - shared_taken_;
+        const size_t count = std::min(size - copied, left);
+        std::memcpy(buffer + copied, (*piece)->data() + shared_taken_, count);
+        copied += count;
+        if (count < left) {
+            shared_taken_ += count;
+            break;
+        }
+        shared_taken_ = 0;
+    }
+    shared_.erase(shared_.begin(), piece);
+    shared_size_ -= copied;
+    return copied;
 }
 
 } // namespace ap

@@ -1,8 +1,10 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace ap {
 
@@ -11,29 +13,38 @@ namespace ap {
 class SendQueue
 {
 public:
-    void append(std::string_view bytes) { bytes_ += bytes; }
+    void append(std::string_view bytes);
+
+    /// Appends bytes that other queues hold as well, without a copy.
+    void share(std::shared_ptr<const std::string> bytes);
 
     /// Replaces what is there.
     void assign(std::string bytes);
 
-    size_t size() const noexcept { return bytes_.size() - taken_; }
+    size_t size() const noexcept { return bytes_.size() - taken_ + shared_size_; }
     bool empty() const noexcept { return size() == 0; }
 
-    /// What waits, valid until the next change.
+    /// What waits, as far as it is not shared; valid until the next change.
     std::string_view view() const noexcept
     {
         return std::string_view(bytes_).substr(taken_);
     }
 
-    /// Drops the first `count` bytes, of which there must be so many.
+    /// Drops the first `count` bytes, of which view() must have so many.
     void drop(size_t count);
 
     /// Copies at most `size` bytes out, and drops them; how many.
     size_t take(char *buffer, size_t size);
 
 private:
+    size_t take_shared(char *buffer, size_t size);
+
     std::string bytes_;
     size_t taken_ = 0; // at the front
+    // Behind the bytes; what is appended to these is shared, too.
+    std::vector<std::shared_ptr<const std::string>> shared_;
+    size_t shared_taken_ = 0; // of the first of them
+    size_t shared_size_ = 0;  // of what is left of all of them
 };
 
 } // namespace ap

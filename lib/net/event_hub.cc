@@ -4,6 +4,7 @@
 #include "domain/budget.hh"
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 namespace ap {
@@ -28,6 +29,55 @@ std::string usage_message(Sqlite &database, const std::string &run_id)
 }
 
 } // namespace
+
+// Events in the order of their numbers, as a text for whoever wants all of them or those
+// of a run. A text is made once and shared by all who get it: with hundreds of clients a
+// copy for each would cost the server more than everything else.
+class EventHub::Batch
+{
+public:
+    explicit Batch(std::vector<Event> events)
+        : events_(std::move(events))
+    {
+    }
+
+    int64_t last() const { return events_.back().event_id; }
+
+    // Writes what is newer than the watcher's last one.
+    void write_to(Watcher &watcher)
+    {
+        if (watcher.sent < events_.front().event_id) {
+            watcher.exchange->write(text(watcher.run_id));
+        } else {
+            watcher.exchange->write(text_of(watcher.run_id, watcher.sent));
+        }
+        watcher.sent = std::max(watcher.sent, last());
+    }
+
+private:
+    std::shared_ptr<const std::string> text(const std::string &run_id)
+    {
+        auto &text = texts_[run_id];
+        if (!text) {
+            text = std::make_shared<const std::string>(text_of(run_id, 0));
+        }
+        return text;
+    }
+
+    std::string text_of(const std::string &run_id, int64_t after) const
+    {
+        std::string text;
+        for (const Event &event : events_) {
+            if (event.event_id > after && (run_id.empty() || event.run_id == run_id)) {
+                text += message_of(event);
+            }
+        }
+        return text;
+    }
+
+    std::vector<Event> events_;
+    std::map<std::string, std::shared_ptr<const std::string>> texts_; // by run; "": all
+};
 
 EventHub::EventHub(Sqlite &database, const Clock &clock)
     : database_(database)
@@ -83,33 +133,27 @@ void EventHub::send_backlog(Watcher &watcher)
     }
 }
 
-void EventHub::send_to_all(std::string_view message, std::string_view run_id,
-                           int64_t event_id)
+void EventHub::cut_off_if_full(Watcher &watcher)
 {
-    for (Watcher &watcher : watchers_) {
-        if (event_id != 0 && event_id <= watcher.sent) {
-            continue;
-        }
-        watcher.sent = std::max(watcher.sent, event_id);
-        if (watcher.run_id.empty() || watcher.run_id == run_id) {
-            watcher.exchange->write(message);
-            if (watcher.exchange->queued() > longest_queue) {
-                watcher.exchange->abort();
-            }
-        }
+    if (watcher.exchange->queued() > longest_queue) {
+        watcher.exchange->abort();
     }
 }
 
 void EventHub::send_new_events()
 {
     while (true) {
-        const std::vector<Event> events =
-            events_after(database_, last_event_, events_at_once);
-        for (const Event &event : events) {
-            send_to_all(message_of(event), event.run_id, event.event_id);
-            last_event_ = event.event_id;
+        std::vector<Event> events = events_after(database_, last_event_, events_at_once);
+        const bool is_last = static_cast<int64_t>(events.size()) < events_at_once;
+        if (!events.empty()) {
+            Batch batch(std::move(events));
+            last_event_ = batch.last();
+            for (Watcher &watcher : watchers_) {
+                batch.write_to(watcher);
+                cut_off_if_full(watcher);
+            }
         }
-        if (static_cast<int64_t>(events.size()) < events_at_once) {
+        if (is_last) {
             return;
         }
     }
@@ -127,7 +171,14 @@ void EventHub::send_usage()
         runs.emplace(rows.text(1));
     }
     for (const std::string &run_id : runs) {
-        send_to_all(usage_message(database_, run_id), run_id, 0);
+        const auto message =
+            std::make_shared<const std::string>(usage_message(database_, run_id));
+        for (Watcher &watcher : watchers_) {
+            if (watcher.run_id.empty() || watcher.run_id == run_id) {
+                watcher.exchange->write(message);
+                cut_off_if_full(watcher);
+            }
+        }
     }
 }
 

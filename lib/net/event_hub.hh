@@ -57,10 +57,12 @@ private:
         int64_t sent = 0;   ///< number of the last event
     };
 
+    class Batch;
+
     void send_backlog(Watcher &watcher);
     void send_new_events();
     void send_usage();
-    void send_to_all(std::string_view message, std::string_view run_id, int64_t event_id);
+    static void cut_off_if_full(Watcher &watcher);
     void keep_alive();
     Milliseconds pause() const;
 

@@ -139,6 +139,16 @@ void HttpExchange::write(std::string_view piece)
     connection_->wake();
 }
 
+void HttpExchange::write(std::shared_ptr<const std::string> piece)
+{
+    if (over() || !begun() || finished_ || aborted_ || piece->empty()) {
+        return;
+    }
+    written_ += piece->size();
+    out_.share(std::move(piece));
+    connection_->wake();
+}
+
 void HttpExchange::finish()
 {
     if (over() || !begun() || finished_ || aborted_) {

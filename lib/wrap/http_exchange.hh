@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -73,6 +74,9 @@ public:
 
     /// Appends to the answer; it is sent as the client takes it, from run().
     void write(std::string_view piece);
+
+    /// The same for a piece that many exchanges send, without a copy for each.
+    void write(std::shared_ptr<const std::string> piece);
 
     /// Ends the answer. If fewer bytes than announced were written, as abort().
     void finish();

@@ -53,6 +53,28 @@ void many_bytes_pass_unharmed()
     CHECK(queue.size() > 100'000);
 }
 
+void shared_bytes_keep_their_place()
+{
+    const auto shared = std::make_shared<const std::string>("shared");
+    SendQueue queue;
+    queue.append("a");
+    queue.share(shared);
+    queue.append("b");
+    queue.share(shared);
+    CHECK_EQUAL(queue.size(), 14u);
+    CHECK_EQUAL(queue.view(), "a");
+    std::string out;
+    std::array<char, 5> buffer{};
+    while (const size_t count = queue.take(buffer.data(), buffer.size())) {
+        out.append(buffer.data(), count);
+    }
+    CHECK_EQUAL(out, "asharedbshared");
+    CHECK(queue.empty());
+    CHECK_EQUAL(shared.use_count(), 1);
+    queue.append("own");
+    CHECK_EQUAL(queue.view(), "own");
+}
+
 } // namespace
 
 int main()
@@ -60,6 +82,7 @@ int main()
     const CMUnitTest tests[] = {
         TEST(bytes_come_out_in_order),
         TEST(what_was_assigned_replaces_what_waits),
+        TEST(shared_bytes_keep_their_place),
         TEST(many_bytes_pass_unharmed),
     };
     return cmocka_run_group_tests(tests, nullptr, nullptr);
