@@ -1,29 +1,84 @@
 #include "domain/alerts.hh"
 
 #include "base/text.hh"
+#include "domain/budget.hh"
+#include "domain/day_budget.hh"
+
+#include <functional>
+#include <optional>
 
 namespace ap {
 
 namespace {
 
+// Why `used` of `cap` is an alert, if it is: four fifths are gone. 0 or less: no cap.
+std::optional<std::string> near_cap(int64_t used, int64_t cap,
+                                    const std::function<std::string(int64_t)> &text)
+{
+    if (cap <= 0 || used < cap - cap / 5) {
+        return std::nullopt;
+    }
+    const auto percent =
+        static_cast<int64_t>(100 * static_cast<double>(used) / static_cast<double>(cap));
+    return "used " + std::to_string(percent) + " % of its cap (" + text(used) + " of " +
+           text(cap) + ")";
+}
+
+std::string token_text(int64_t tokens)
+{
+    return format_count(tokens) + " tokens";
+}
+
+struct Spent
+{
+    int64_t tokens = 0;
+    int64_t token_cap = 0;
+    int64_t cost = 0; ///< microdollars, as its cap
+    int64_t cost_cap = 0;
+};
+
+void add_spent(std::vector<Alert> &alerts, const std::string &subject,
+               const std::string &name, const Spent &spent)
+{
+    for (const auto &text : {near_cap(spent.tokens, spent.token_cap, token_text),
+                             near_cap(spent.cost, spent.cost_cap, format_usd)}) {
+        if (text) {
+            alerts.push_back(
+                {"tokens", subject, name + " " + *text, "Review run efficiency"});
+        }
+    }
+}
+
 void add_token_alerts(Sqlite &database, std::vector<Alert> &alerts)
 {
-    // Runs that are not done only, found by the index of statuses.
+    // What is not done only, each kind found by its partial index.
     Statement rows = database.prepare(
-        "SELECT r.run_id, b.tokens_used, b.token_cap FROM runs r JOIN budgets b "
-        "ON b.run_id = r.run_id AND b.phase_id = '' "
-        "WHERE r.status IN ('EXECUTING', 'STOPPED') AND b.token_cap > 0 "
-        "AND b.tokens_used * 5 >= b.token_cap * 4 ORDER BY r.created_at DESC LIMIT 100");
+        "SELECT b.run_id, b.phase_id, b.tokens_used, b.token_cap, b.cost_used_microusd, "
+        "ifnull(b.cost_cap_microusd, 0) FROM ("
+        "SELECT run_id, '' AS phase_id, created_at FROM runs "
+        "WHERE status IN ('EXECUTING', 'STOPPED') UNION ALL "
+        "SELECT run_id, phase_id, created_at FROM phases "
+        "WHERE status IN ('EXECUTING', 'GATE', 'CI_RUNNING')) w "
+        "JOIN budgets b ON b.run_id = w.run_id AND b.phase_id = w.phase_id "
+        "WHERE (b.token_cap > 0 AND b.tokens_used >= b.token_cap - b.token_cap / 5) OR "
+        "(b.cost_cap_microusd > 0 AND "
+        "b.cost_used_microusd >= b.cost_cap_microusd - b.cost_cap_microusd / 5) "
+        "ORDER BY w.phase_id <> '', w.created_at DESC LIMIT 100");
     while (rows.step()) {
-        const int64_t used = rows.integer(1);
-        const int64_t cap = rows.integer(2);
-        alerts.push_back({"tokens", std::string(rows.text(0)),
-                          "run " + std::string(rows.text(0)) + " used " +
-                              std::to_string(used * 100 / cap) + " % of its cap (" +
-                              format_count(used) + " of " + format_count(cap) +
-                              " tokens)",
-                          "Review run efficiency"});
+        const std::string run_id(rows.text(0));
+        const std::string phase_id(rows.text(1));
+        add_spent(alerts, run_id,
+                  (phase_id.empty() ? "run " : "phase " + phase_id + " of run ") + run_id,
+                  {rows.integer(2), rows.integer(3), rows.integer(4), rows.integer(5)});
     }
+}
+
+void add_day_alerts(Sqlite &database, std::vector<Alert> &alerts, UnixMs now)
+{
+    const DayBudget day = show_day_budget(database, day_of(now));
+    add_spent(alerts, "", "the day " + day.day,
+              {day.tokens_used, day.token_cap.value_or(0), day.cost_used_microusd,
+               day.cost_cap_microusd.value_or(0)});
 }
 
 } // namespace
@@ -32,6 +87,7 @@ std::vector<Alert> current_alerts(Sqlite &database, const Health &health)
 {
     std::vector<Alert> alerts;
     add_token_alerts(database, alerts);
+    add_day_alerts(database, alerts, health.at);
     if (health.server.server_errors > server_error_threshold) {
         alerts.push_back({"http-errors",
                           {},

@@ -115,8 +115,11 @@ void check_alerts(DoctorNotes &notes, State &state, const Health &health)
 {
     for (const Alert &alert : current_alerts(state.database(), health)) {
         if (alert.kind == "tokens") {
-            notes.add(Severity::Warning, "budgets", alert.message,
-                      suite_command(notes.options(), "ap-budget show " + alert.subject));
+            notes.add(
+                Severity::Warning, "budgets", alert.message,
+                suite_command(notes.options(), alert.subject.empty()
+                                                   ? "ap-budget show-day"
+                                                   : "ap-budget show " + alert.subject));
         } else if (alert.kind == "breaker") {
             notes.add(Severity::Warning, "breakers", alert.message,
                       suite_command(notes.options(), "ap-breaker show " + alert.subject));

@@ -152,6 +152,18 @@ killed_executor() {
     ap-doctor | grep -q 'run night used 85 % of its cap.*; run: ap-budget show night$'
 }
 
+@test "a phase and a day near their caps are warnings, each with its command" {
+    ap-backup -q --output-dir backups
+    jq -n '{run_id: "night", phases: [{id: "a", command: "true", token_cap: 100}]}' |
+        ap-run create - >/dev/null
+    query "UPDATE runs SET status = 'EXECUTING'; UPDATE phases SET status = 'EXECUTING'"
+    ap-budget report night a --prompt-tokens 80
+    ap-budget set-day --tokens 100
+    run ap-doctor
+    grep -q 'phase a of run night used 80 % of its cap.*; run: ap-budget show night$' <<< "$output"
+    grep -q 'the day .* used 80 % of its cap.*; run: ap-budget show-day$' <<< "$output"
+}
+
 @test "reservations of a run that has ended are given back on request" {
     ap-backup -q --output-dir backups
     jq -n '{run_id: "night", phases: [{id: "a", command: "true"}]}' | ap-run create - >/dev/null
