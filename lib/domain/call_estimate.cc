@@ -120,6 +120,19 @@ std::optional<BodyEdit> place_of_usage(const CallEstimate &estimate, const CallB
     return put_into(body.options, body.root, "stream_options", "\"include_usage\":true");
 }
 
+// The bound of a call with one message, of which that of an empty one is no part.
+int64_t bound_of_message(std::string_view text)
+{
+    Json message = Json::object();
+    message.set("role", "user").set("content", text);
+    Json body = Json::object();
+    body.set("model", "any")
+        .set("max_tokens", 1)
+        .set("messages", Json::array().append(message));
+    return estimate_call(route_of("POST", "/v1/chat/completions"), body.dump())
+        .input_bound;
+}
+
 } // namespace
 
 CallEstimate estimate_call(const Route &route, std::string_view body,
@@ -197,6 +210,11 @@ int64_t default_output(std::optional<int64_t> model_limit, int64_t largest_seen)
     constexpr int64_t least = 4096;
     const int64_t guess = std::max(least, 4 * std::min(largest_seen, largest_amount));
     return std::min(guess, model_limit.value_or(guess));
+}
+
+int64_t token_bound(std::string_view text)
+{
+    return bound_of_message(text) - bound_of_message("");
 }
 
 } // namespace ap

@@ -98,4 +98,9 @@ std::string apply_edits(std::string_view body, std::vector<BodyEdit> edits);
 /// 4096).
 int64_t default_output(std::optional<int64_t> model_limit, int64_t largest_seen) noexcept;
 
+/// How many tokens a text is at most, by the rule of estimate_call(): byte-level BPE
+/// makes a token from one byte or more, and blanks go with their neighbours. Usual
+/// tokenizers need a third to a half of that.
+int64_t token_bound(std::string_view text);
+
 } // namespace ap

@@ -3,8 +3,10 @@
 #include "base/error.hh"
 #include "base/glob.hh"
 #include "base/text.hh"
+#include "domain/answer_text.hh"
 #include "domain/apply_rules.hh"
 #include "domain/call_estimate.hh"
+#include "domain/file_relevance.hh"
 #include "domain/repository_map.hh"
 #include "domain/secret_rule.hh"
 #include "domain/worktree.hh"
@@ -12,7 +14,7 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
+#include <map>
 #include <set>
 
 namespace ap {
@@ -21,7 +23,10 @@ namespace {
 
 constexpr int64_t largest_file = 256 << 10;
 constexpr size_t most_map_files = 5'000;
-constexpr int64_t map_share = 5; ///< the map takes at most one fifth of the budget
+
+// What the map may take: less where files have to be shown as well.
+constexpr int64_t map_percent = 20;
+constexpr int64_t map_percent_alone = 60;
 
 /// What this suite writes down about a project's history.
 constexpr std::array<std::string_view, 4> ledger_files = {
@@ -50,66 +55,11 @@ bool any_names(const std::vector<std::string> &globs, std::string_view path)
                        [&](const std::string &glob) { return glob_names(glob, path); });
 }
 
-std::string lower(std::string_view text)
+// A fence longer than any in the text, with the path before it.
+std::string file_block(const std::string &path, std::string_view text,
+                       std::string_view note = {})
 {
-    std::string made(text);
-    std::transform(made.begin(), made.end(), made.begin(),
-                   [](unsigned char letter) { return std::tolower(letter); });
-    return made;
-}
-
-std::set<std::string> words_of(std::string_view text)
-{
-    std::set<std::string> words;
-    std::string word;
-    for (const char letter : lower(text) + " ") {
-        if (std::isalnum(static_cast<unsigned char>(letter)) != 0 || letter == '_') {
-            word += letter;
-            continue;
-        }
-        if (word.size() > 3) {
-            words.insert(word);
-        }
-        word.clear();
-    }
-    return words;
-}
-
-bool looks_like_test(std::string_view path)
-{
-    const std::string name = lower(path);
-    const std::string base = name.substr(name.rfind('/') + 1);
-    return glob_names("**/test", name) || glob_names("**/tests", name) ||
-           glob_names("**/spec", name) || base.starts_with("test_") ||
-           base.find("_test.") != std::string::npos ||
-           base.find(".test.") != std::string::npos ||
-           base.find(".spec.") != std::string::npos;
-}
-
-// The name without directories, endings and what marks a test.
-std::string stem_of(std::string_view path)
-{
-    std::string base = lower(path.substr(path.rfind('/') + 1));
-    base = base.substr(0, base.find('.'));
-    base.erase(0, base.starts_with("test_") ? 5 : 0);
-    if (base.ends_with("_test")) {
-        base.resize(base.size() - 5);
-    }
-    return base;
-}
-
-// A fence longer than any in the text.
-std::string fenced(const std::string &path, const std::string &text)
-{
-    size_t longest = 2;
-    size_t run = 0;
-    for (const char character : text) {
-        run = character == '`' ? run + 1 : 0;
-        longest = std::max(longest, run);
-    }
-    const std::string fence(longest + 1, '`');
-    return "FILE: " + path + "\n" + fence + "\n" + text +
-           (text.empty() || text.ends_with('\n') ? "" : "\n") + fence + "\n\n";
+    return "FILE: " + path + std::string(note) + "\n" + fenced(text) + "\n";
 }
 
 struct Candidate
@@ -124,7 +74,7 @@ public:
     explicit Chooser(const ContextRequest &request)
         : request_(request)
         , tree_(request.directory)
-        , words_(words_of(request.goal))
+        , words_(request.goal)
     {
     }
 
@@ -135,6 +85,10 @@ public:
             if (const Kind *kind = kind_of(path)) {
                 consider(path, *kind);
             }
+        }
+        if (!request_.rules.empty() &&
+            !paths_.contains(std::string(learned_rules_file))) {
+            consider(std::string(learned_rules_file), rules_kind);
         }
         consider_map();
         std::sort(candidates_.begin(), candidates_.end(),
@@ -159,7 +113,7 @@ private:
         }
         for (const std::string &path : paths_) {
             if (any_names(request_.scope, path)) {
-                stems_.insert(stem_of(path));
+                stems_.insert(test_stem(path));
             }
         }
     }
@@ -176,7 +130,7 @@ private:
             return &read_kind;
         }
         if (request_.tests.empty()
-                ? looks_like_test(path) && stems_.contains(stem_of(path))
+                ? looks_like_test(path) && stems_.contains(test_stem(path))
                 : any_names(request_.tests, path)) {
             return &tests_kind;
         }
@@ -192,12 +146,30 @@ private:
         candidate.item.path = path;
         candidate.item.kind = kind.name;
         candidate.item.score = kind.score;
-        if (const auto text = readable(path, candidate.item.why)) {
-            candidate.item.score += relevance(path, *text);
-            candidate.text = fenced(path, *text);
+        auto text = readable(path, candidate.item.why);
+        if (path == learned_rules_file) {
+            text = with_more_rules(std::move(text));
+        }
+        if (text) {
+            candidate.item.score += words_.points(path, *text);
+            candidate.text = file_block(path, *text);
             candidate.item.tokens = token_bound(candidate.text);
         }
         candidates_.push_back(std::move(candidate));
+    }
+
+    std::optional<std::string> with_more_rules(std::optional<std::string> text) const
+    {
+        std::string rules = text.value_or("");
+        rules += rules.empty() || rules.ends_with('\n') ? "" : "\n";
+        const std::string file = rules;
+        const auto there = lines_of(file);
+        for (const std::string_view line : lines_of(request_.rules)) {
+            if (std::find(there.begin(), there.end(), line) == there.end()) {
+                rules += line;
+            }
+        }
+        return text || !rules.empty() ? std::optional(std::move(rules)) : std::nullopt;
     }
 
     // The file's text; otherwise why it is not shown.
@@ -225,19 +197,6 @@ private:
         return std::nullopt;
     }
 
-    // Words of the goal: three points for each in the path, one for each in the text.
-    int64_t relevance(const std::string &path, const std::string &text) const
-    {
-        const std::string in_path = lower(path);
-        const std::set<std::string> in_text = words_of(text);
-        int64_t points = 0;
-        for (const std::string &word : words_) {
-            points += in_path.find(word) != std::string::npos ? 3 : 0;
-            points += in_text.contains(word) ? 1 : 0;
-        }
-        return std::min<int64_t>(points, 99);
-    }
-
     void consider_map()
     {
         Candidate map;
@@ -252,61 +211,41 @@ private:
         const size_t left_out = files.size() - std::min(files.size(), most_map_files);
         files.resize(files.size() - left_out);
         try {
-            write_map(map, outline_files(request_.directory, files));
+            outlines_ = outline_files(request_.directory, files);
         } catch (const Error &error) {
             if (error.status() != ExitStatus::Unavailable) {
                 throw;
             }
-            context_.warning = std::string("no repository map: ") + error.what();
-            map.item.why = "there is no ctags";
+            context_.warning =
+                std::string("the repository map has names alone: ") + error.what();
         }
+        const bool is_alone = request_.scope.empty() && request_.read.empty();
+        RepositoryMap made = repository_map(
+            paths_, outlines_, words_,
+            request_.budget * (is_alone ? map_percent_alone : map_percent) / 100);
+        map.item.tokens = made.tokens;
+        map.item.why = std::move(made.why);
+        map.text = std::move(made.text);
         candidates_.push_back(std::move(map));
-    }
-
-    void write_map(Candidate &map, const std::vector<FileOutline> &outlines) const
-    {
-        const int64_t most = request_.budget / map_share;
-        size_t shown = 0;
-        for (const FileOutline &outline : outlines) {
-            std::string entry = outline.path + "\n";
-            for (const std::string &line : outline.lines) {
-                entry += "  " + line + "\n";
-            }
-            const int64_t tokens = token_bound(entry);
-            if (map.item.tokens + tokens > most) {
-                continue; // a smaller one may still fit
-            }
-            map.item.tokens += tokens;
-            map.text += entry;
-            shown++;
-        }
-        map.text = map.text.empty() ? "" : map.text + "\n";
-        map.item.why = std::to_string(shown) + " of " + std::to_string(outlines.size()) +
-                       " files with definitions";
     }
 
     void fill()
     {
         std::array<std::string, kinds.size()> sections;
         for (Candidate &candidate : candidates_) {
-            ContextItem &item = candidate.item;
-            if (!candidate.text.empty()) {
-                std::string &part = section(sections, item.kind);
-                const int64_t left = request_.budget - context_.tokens;
-                const int64_t cost =
-                    item.tokens + (part.empty() ? token_bound(title_of(item.kind)) : 0);
-                item.included = cost <= left;
-                if (item.included) {
-                    context_.tokens += cost;
-                    part += candidate.text;
-                } else {
-                    item.why = "does not fit: " + std::to_string(left) + " tokens left";
-                }
-                if (item.why.empty()) {
-                    item.why = "fits";
-                }
+            if (!candidate.text.empty() && !take(candidate, sections)) {
+                const std::string why = "does not fit: " + left() + " tokens left";
+                const int64_t whole = candidate.item.tokens;
+                candidate.text = outline_block(candidate.item.path);
+                candidate.item.tokens = token_bound(candidate.text);
+                const bool is_outline =
+                    !candidate.text.empty() && take(candidate, sections);
+                candidate.item.tokens = is_outline ? candidate.item.tokens : whole;
+                candidate.item.why = is_outline ? why + ", but for an outline" : why;
+            } else if (candidate.item.why.empty()) {
+                candidate.item.why = "fits";
             }
-            context_.items.push_back(std::move(item));
+            context_.items.push_back(std::move(candidate.item));
         }
         for (size_t i = 0; i < kinds.size(); i++) {
             if (!sections[i].empty()) {
@@ -314,6 +253,32 @@ private:
                     "## " + std::string(kinds[i].title) + "\n\n" + sections[i];
             }
         }
+    }
+
+    // Puts it into its section if there is room for it.
+    bool take(Candidate &candidate, std::array<std::string, kinds.size()> &sections)
+    {
+        ContextItem &item = candidate.item;
+        std::string &part = section(sections, item.kind);
+        const int64_t cost =
+            item.tokens + (part.empty() ? token_bound(title_of(item.kind)) : 0);
+        item.included = cost <= request_.budget - context_.tokens;
+        if (item.included) {
+            context_.tokens += cost;
+            part += candidate.text;
+        }
+        return item.included;
+    }
+
+    std::string left() const { return std::to_string(request_.budget - context_.tokens); }
+
+    // What stands for a file that is too long.
+    std::string outline_block(const std::string &path) const
+    {
+        const auto found = outlines_.find(path);
+        return found == outlines_.end() ? ""
+                                        : file_block(path, join(found->second, "\n"),
+                                                     " (too long: what it defines)");
     }
 
     static std::string title_of(std::string_view name)
@@ -333,32 +298,15 @@ private:
 
     const ContextRequest &request_;
     Tree tree_;
-    std::set<std::string> words_;
+    GoalWords words_;
     std::set<std::string> paths_;
     std::set<std::string> stems_; ///< of the files in the scope
+    Outlines outlines_;
     std::vector<Candidate> candidates_;
     Context context_;
 };
 
-// The bound of a call with one message, of which that of an empty one is no part.
-int64_t bound_of_message(std::string_view text)
-{
-    Json message = Json::object();
-    message.set("role", "user").set("content", text);
-    Json body = Json::object();
-    body.set("model", "any")
-        .set("max_tokens", 1)
-        .set("messages", Json::array().append(message));
-    return estimate_call(route_of("POST", "/v1/chat/completions"), body.dump())
-        .input_bound;
-}
-
 } // namespace
-
-int64_t token_bound(std::string_view text)
-{
-    return bound_of_message(text) - bound_of_message("");
-}
 
 Context choose_context(const ContextRequest &request)
 {

@@ -2,12 +2,12 @@
 
 #include "base/error.hh"
 #include "base/text.hh"
+#include "domain/call_estimate.hh"
 #include "sys/command.hh"
 #include "wrap/json.hh"
 
 #include <algorithm>
 #include <array>
-#include <map>
 #include <utility>
 
 namespace ap {
@@ -66,10 +66,22 @@ void run_ctags(const std::string &directory, std::vector<std::string> files, Lin
     }
 }
 
+// The most points first, as their negative.
+std::vector<std::pair<int64_t, std::string>> paths_by_points(const Outlines &outlines,
+                                                             const GoalWords &words)
+{
+    std::vector<std::pair<int64_t, std::string>> sorted;
+    for (const auto &[path, lines] : outlines) {
+        sorted.emplace_back(-words.points(path, join(lines, "\n")), path);
+    }
+    std::sort(sorted.begin(), sorted.end());
+    return sorted;
+}
+
 } // namespace
 
-std::vector<FileOutline> outline_files(const std::string &directory,
-                                       const std::vector<std::string> &paths)
+Outlines outline_files(const std::string &directory,
+                       const std::vector<std::string> &paths)
 {
     Lines lines;
     for (size_t begin = 0; begin < paths.size(); begin += files_at_once) {
@@ -79,17 +91,50 @@ std::vector<FileOutline> outline_files(const std::string &directory,
         }
         run_ctags(directory, std::move(files), lines);
     }
-    std::vector<FileOutline> outlines;
+    Outlines outlines;
     for (auto &[path, tags] : lines) {
         std::sort(tags.begin(), tags.end());
         tags.resize(std::min(tags.size(), most_lines));
-        FileOutline outline{path, {}};
         for (auto &[number, text] : tags) {
-            outline.lines.push_back(std::move(text));
+            outlines[path].push_back(std::move(text));
         }
-        outlines.push_back(std::move(outline));
     }
     return outlines;
+}
+
+RepositoryMap repository_map(const std::set<std::string> &paths, const Outlines &outlines,
+                             const GoalWords &words, int64_t budget)
+{
+    RepositoryMap map;
+    std::map<std::string, std::string> entries;
+    for (const std::string &path : paths) {
+        const int64_t tokens = token_bound(path + "\n");
+        if (map.tokens + tokens > budget / 2) {
+            break;
+        }
+        map.tokens += tokens;
+        entries[path] = path + "\n";
+    }
+    size_t shown = 0;
+    for (const auto &[points, path] : paths_by_points(outlines, words)) {
+        const std::string lines = "  " + join(outlines.at(path), "\n  ") + "\n";
+        const bool is_named = entries.contains(path);
+        const int64_t tokens = token_bound(is_named ? lines : path + "\n" + lines);
+        if (map.tokens + tokens > budget) {
+            continue; // a smaller one may still fit
+        }
+        map.tokens += tokens;
+        entries[path] = path + "\n" + lines;
+        shown++;
+    }
+    for (const auto &[path, entry] : entries) {
+        map.text += entry;
+    }
+    map.text += map.text.empty() ? "" : "\n";
+    map.why = std::to_string(entries.size()) + " of " + std::to_string(paths.size()) +
+              " files, " + std::to_string(shown) + " of " +
+              std::to_string(outlines.size()) + " outlines";
+    return map;
 }
 
 } // namespace ap

@@ -1,21 +1,37 @@
 #pragma once
 
+#include "domain/file_relevance.hh"
+
+#include <cstdint>
+#include <map>
+#include <set>
 #include <string>
 #include <vector>
 
 namespace ap {
 
-/// What a file defines, as Universal Ctags tells it.
-struct FileOutline
+/// What files define, as Universal Ctags tells it: of each path lines such as
+/// "12 function name(signature)", in their order.
+using Outlines = std::map<std::string, std::vector<std::string>>;
+
+/// The outlines of `paths`, which are relative to `directory`; of files that define
+/// nothing there is none. The repository's own ctags configuration does not count.
+/// Throws Error(Unavailable) if there is no Universal Ctags with JSON output.
+Outlines outline_files(const std::string &directory,
+                       const std::vector<std::string> &paths);
+
+/// A map of a repository, as text.
+struct RepositoryMap
 {
-    std::string path;
-    std::vector<std::string> lines; ///< "12 function name(signature)", in their order
+    std::string text;
+    int64_t tokens = 0; ///< see token_bound()
+    std::string why;    ///< what is in it, in numbers
 };
 
-/// The outlines of `paths`, which are relative to `directory`, sorted by path; of files
-/// that define nothing there is none. The repository's own ctags configuration does not
-/// count. Throws Error(Unavailable) if there is no Universal Ctags with JSON output.
-std::vector<FileOutline> outline_files(const std::string &directory,
-                                       const std::vector<std::string> &paths);
+/// Draws the map in at most `budget` tokens: the names of the files, for which it takes
+/// up to half of that, then what they define, beginning with those to which the goal's
+/// words lead.
+RepositoryMap repository_map(const std::set<std::string> &paths, const Outlines &outlines,
+                             const GoalWords &words, int64_t budget);
 
 } // namespace ap

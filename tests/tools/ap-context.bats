@@ -22,6 +22,7 @@ int add(int a, int b) { return a + b; }
 
 ## Repository map
 
+README.md
 src/add.c
   1 function add(int a,int b)" ]
 }
@@ -38,10 +39,13 @@ src/add.c
         '["src/add.c",true,true]' ]
 }
 
-@test "without ctags there is no map, and a warning" {
+@test "without ctags the map has names alone, and there is a warning" {
     mkdir bin
     ln -s "$(command -v git)" "$(command -v env)" bin
     run -0 --separate-stderr env "PATH=$PWD/bin" "$(command -v ap-context)" -C r --scope src
-    [[ $stderr == "ap-context: no repository map: "* ]]
-    [[ $output != *"Repository map"* ]]
+    [[ $stderr == "ap-context: the repository map has names alone: "* ]]
+    [[ $output == *"## Repository map
+
+README.md
+src/add.c" ]]
 }

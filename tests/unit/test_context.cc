@@ -4,7 +4,7 @@
 #include "support.hh"
 
 #include "base/error.hh"
-#include "domain/repository_map.hh"
+#include "domain/call_estimate.hh"
 #include "domain/worktree.hh"
 
 #include <unistd.h>
@@ -108,14 +108,32 @@ void a_file_with_fences_gets_a_longer_one()
           std::string::npos);
 }
 
-void outlines_what_files_define()
+void a_file_that_is_too_long_is_outlined_if_that_fits()
 {
-    const Fixture fixture;
-    const auto outlines =
-        outline_files(fixture.directory.path(), {"src/parser.c", ".gitignore"});
-    CHECK_EQUAL(outlines.size(), 1U);
-    CHECK_EQUAL(outlines[0].path, "src/parser.c");
-    CHECK_EQUAL(outlines[0].lines.at(0), "1 function parse(void)");
+    Fixture fixture;
+    std::string text = "int first(int a)\n{\n    return a;\n}\n";
+    text += "/* " + std::string(5000, 'x') + " */\nint second(void) { return 2; }\n";
+    fixture.write("src/long.c", text);
+    fixture.request.budget = 2000;
+    const Context context = choose_context(fixture.request);
+    CHECK(context.text.find("FILE: src/long.c (too long: what it defines)\n```\n"
+                            "1 function first(int a)\n6 function second(void)\n```\n") !=
+          std::string::npos);
+    CHECK(context.tokens <= 2000);
+    CHECK(fixture.why("src/long.c").ends_with(" tokens left, but for an outline"));
+}
+
+void learned_rules_from_elsewhere_are_shown_with_those_of_the_tree_once()
+{
+    Fixture fixture;
+    fixture.request.rules = "Free what you allocate.\n- [check x] Test it.\n";
+    CHECK(choose_context(fixture.request)
+              .text.find("FILE: docs/LEARNED_RULES.md\n```\nFree what you allocate.\n"
+                         "- [check x] Test it.\n```\n") != std::string::npos);
+    remove_file(fixture.directory.file("docs/LEARNED_RULES.md"));
+    CHECK(choose_context(fixture.request).text.starts_with("## Learned rules\n\nFILE: "));
+    fixture.request.rules.clear();
+    CHECK_EQUAL(fixture.why("docs/LEARNED_RULES.md"), "not considered");
 }
 
 void outside_a_repository_there_is_nothing_to_choose_from()
@@ -138,7 +156,8 @@ int main()
         TEST(keeps_to_the_budget),
         TEST(never_shows_secrets_or_ignored_files),
         TEST(a_file_with_fences_gets_a_longer_one),
-        TEST(outlines_what_files_define),
+        TEST(a_file_that_is_too_long_is_outlined_if_that_fits),
+        TEST(learned_rules_from_elsewhere_are_shown_with_those_of_the_tree_once),
         TEST(outside_a_repository_there_is_nothing_to_choose_from),
     };
     return cmocka_run_group_tests(tests, nullptr, nullptr);
