@@ -2,6 +2,7 @@
 #include "cli/tool.hh"
 #include "domain/answer_text.hh"
 #include "domain/build_branch.hh"
+#include "domain/context.hh"
 #include "net/planner.hh"
 #include "sys/path.hh"
 
@@ -28,7 +29,6 @@ constexpr ap::ToolSpec spec = {.name = "ap-plan",
                                .most = 1};
 
 constexpr size_t largest_input = size_t{4} << 20;
-constexpr size_t largest_listing = 100'000;
 
 std::string read_goal(const ap::Arguments &arguments)
 {
@@ -51,6 +51,20 @@ ap::ModelChoice choose_model(const ap::Arguments &arguments)
     return choice;
 }
 
+// The repository's map, its learned rules and documents.
+std::string map_of(const std::string &directory, const std::string &goal, int64_t budget)
+{
+    ap::ContextRequest request;
+    request.directory = ap::repository_top(directory);
+    request.goal = goal;
+    request.budget = budget;
+    const ap::Context context = ap::choose_context(request);
+    if (!context.warning.empty()) {
+        ap::warn(context.warning);
+    }
+    return context.text;
+}
+
 ExitStatus plan(const ap::Arguments &arguments)
 {
     ap::PlanMatter matter;
@@ -61,8 +75,9 @@ ExitStatus plan(const ap::Arguments &arguments)
             "--run-id: expected letters, digits, '.', '_' and '-', got '" +
             ap::printable(matter.run_id) + "'");
     }
-    const std::string directory = arguments.value("directory").value_or(".");
-    matter.repository = ap::repository_listing(directory, largest_listing);
+    const ap::ModelChoice model = choose_model(arguments);
+    matter.repository = map_of(arguments.value("directory").value_or("."), matter.goal,
+                               model.context_tokens);
     for (const std::string &file : arguments.values("show")) {
         matter.repository +=
             "\n" + file + "\n" + ap::fenced(ap::read_file(file, largest_input));
@@ -77,7 +92,7 @@ ExitStatus plan(const ap::Arguments &arguments)
             return *state;
         },
         std::string(spec.name));
-    ap::print(ap::write_plan(questioner, matter, choose_model(arguments)).dump_pretty());
+    ap::print(ap::write_plan(questioner, matter, model).dump_pretty());
     return ExitStatus::Done;
 }
 

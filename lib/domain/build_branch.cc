@@ -17,7 +17,14 @@ std::string git_line(const std::string &directory, const std::vector<std::string
     return std::string(trim(run_git(directory, words)));
 }
 
-std::string top_of(const std::string &directory)
+[[noreturn]] void leave(const std::string &branch, const std::string &why)
+{
+    throw Error(ExitStatus::Failed, why + "; branch " + branch + " is left unmerged");
+}
+
+} // namespace
+
+std::string repository_top(const std::string &directory)
 {
     try {
         return git_line(directory, {"rev-parse", "--show-toplevel"});
@@ -29,15 +36,8 @@ std::string top_of(const std::string &directory)
     }
 }
 
-[[noreturn]] void leave(const std::string &branch, const std::string &why)
-{
-    throw Error(ExitStatus::Failed, why + "; branch " + branch + " is left unmerged");
-}
-
-} // namespace
-
 BuildBranch::BuildBranch(const std::string &directory, std::string_view run_id)
-    : top_(top_of(directory))
+    : top_(repository_top(directory))
     , name_("autopack/" + std::string(run_id))
 {
 }
@@ -189,21 +189,6 @@ std::string tree_diff(const std::string &directory, const std::string &before,
 {
     return run_git(directory, {"diff", "--no-color", "--no-ext-diff", "--no-textconv",
                                "--find-renames", before, after});
-}
-
-std::string repository_listing(const std::string &directory, size_t limit)
-{
-    std::string text;
-    const std::string files =
-        run_git(top_of(directory), {"ls-tree", "-r", "--name-only", "HEAD"});
-    for (const std::string_view line : split(trim(files), '\n')) {
-        if (text.size() + line.size() + 1 > limit) {
-            text += "...\n";
-            break;
-        }
-        text += std::string(line) + "\n";
-    }
-    return text;
 }
 
 std::string

@@ -70,8 +70,8 @@ std::string snapshot_tree(const std::string &path);
 std::string tree_diff(const std::string &directory, const std::string &before,
                       const std::string &after);
 
-/// The files of HEAD around `directory`, one a line, at most `limit` bytes of them.
-std::string repository_listing(const std::string &directory, size_t limit);
+/// The top of the repository around `directory`; Error(NoInput) if there is none.
+std::string repository_top(const std::string &directory);
 
 /// A commit message: a subject of at most 72 bytes from the goal's first line, the goal,
 /// and trailers.

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -36,7 +37,7 @@ struct BuildSpec
     std::string risk_limit = "medium"; ///< none to high; above it a person is asked
     std::string builder_model;         ///< empty: by the table of models
     std::string auditor_model;
-    int64_t context_tokens = 24'000; ///< the most that is shown of the repository
+    std::optional<int64_t> context_tokens; ///< the most that is shown of the repository
     KnownFailures known_failures = KnownFailures::Fix;
     int check_retries = 1; ///< of a check that fails, to tell what is flaky
     StuckPolicy on_stuck = StuckPolicy::Review;

@@ -1,23 +1,10 @@
 #include "domain/build_prompt.hh"
 
-#include "base/glob.hh"
-#include "base/text.hh"
 #include "domain/answer_text.hh"
-#include "domain/apply_rules.hh"
-#include "domain/build_branch.hh"
-#include "domain/worktree.hh"
-#include "sys/path.hh"
-
-#include <algorithm>
-#include <optional>
-#include <sys/stat.h>
 
 namespace ap {
 
 namespace {
-
-constexpr size_t bytes_per_token = 4;
-constexpr off_t largest_shown = 1 << 20;
 
 std::string list_of(const std::vector<std::string> &items)
 {
@@ -26,25 +13,6 @@ std::string list_of(const std::vector<std::string> &items)
         text += "- " + item + "\n";
     }
     return text;
-}
-
-bool names_any(const std::vector<std::string> &globs, std::string_view path)
-{
-    return std::any_of(globs.begin(), globs.end(),
-                       [&](const std::string &glob) { return glob_names(glob, path); });
-}
-
-// The content of a regular text file; nothing for anything else.
-std::optional<std::string> text_of(const std::string &path)
-{
-    struct stat status = {};
-    if (lstat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode) ||
-        status.st_size > largest_shown) {
-        return std::nullopt;
-    }
-    std::string text = read_file(path, largest_shown);
-    return text.find('\0') == std::string::npos ? std::optional(std::move(text))
-                                                : std::nullopt;
 }
 
 } // namespace
@@ -76,9 +44,6 @@ std::string builder_prompt(const BuildMatter &matter)
     if (!matter.acceptance.empty()) {
         prompt += "\n# Criteria\n\n" + fenced(list_of(matter.acceptance));
     }
-    if (!matter.rules.empty()) {
-        prompt += "\n# Rules learned from earlier changes\n\n" + fenced(matter.rules);
-    }
     prompt += "\n# Repository\n\n" + matter.context;
     if (!matter.checks.empty()) {
         prompt += "\n# What the checks say before your change\n\n" +
@@ -92,34 +57,6 @@ std::string builder_prompt(const BuildMatter &matter)
                   "\nIt was undone. Answer with a whole change again that does better.\n";
     }
     return prompt;
-}
-
-std::string build_context(const std::string &path, const BuildSpec &build)
-{
-    const auto limit = static_cast<size_t>(build.context_tokens) * bytes_per_token;
-    std::string text = "Its files:\n\n" + fenced(repository_listing(path, limit / 4));
-    std::string left_out;
-    const std::string tracked = run_git(path, {"ls-files", "--cached"});
-    for (const std::string_view name : split(trim(tracked), '\n')) {
-        const bool wanted = build.scope.empty() || names_any(build.scope, name) ||
-                            names_any(build.read_only, name);
-        if (!wanted || is_protected_path(name)) {
-            continue;
-        }
-        const auto content = text_of(join_path(path, name));
-        if (!content) {
-            continue;
-        }
-        const std::string block = "\n" + std::string(name) + "\n" + fenced(*content);
-        if (text.size() + block.size() > limit) {
-            left_out += std::string(name) + "\n";
-        } else {
-            text += block;
-        }
-    }
-    return left_out.empty()
-               ? text
-               : text + "\nLeft out for want of room:\n\n" + fenced(left_out);
 }
 
 } // namespace ap

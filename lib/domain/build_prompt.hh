@@ -1,7 +1,5 @@
 #pragma once
 
-#include "domain/plan.hh"
-
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,7 +12,7 @@ struct BuildMatter
     std::string goal;
     std::vector<std::string> scope;
     std::vector<std::string> acceptance;
-    std::string context; ///< of the repository, as ap-context(1) chooses it
+    std::string context; ///< of the repository, as choose_context() gives it
     std::string rules;   ///< learned ones, a line each; may be empty
     std::string checks;  ///< what fails of them before the change; may be empty
     bool may_go_on_failing = false; ///< such tests by name
@@ -26,12 +24,5 @@ extern const std::string_view builder_instructions;
 
 /// The matter as a prompt.
 std::string builder_prompt(const BuildMatter &matter);
-
-/// The files of the tree at `path` that the builder needs: the names of all tracked
-/// files, then the content of those that `scope` and `read_only` fit, in the order of
-/// their names, until about `tokens` are used. Files that nobody is shown
-/// (is_protected_path()) and binary ones are left out; what does not fit any more is
-/// named.
-std::string build_context(const std::string &path, const BuildSpec &build);
 
 } // namespace ap

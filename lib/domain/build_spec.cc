@@ -179,8 +179,7 @@ std::optional<BuildSpec> read_build(ObjectReader &reader)
         reader, "complexity", complexities, static_cast<size_t>(build.complexity)));
     build.risk_limit = risks.at(one_of(reader, "risk_limit", risks, 2));
     build.context_tokens =
-        reader.integer("context_tokens", least_context, largest_context)
-            .value_or(build.context_tokens);
+        reader.integer("context_tokens", least_context, largest_context);
     build.on_stuck = static_cast<StuckPolicy>(
         one_of(reader, "on_stuck", stuck_policies, static_cast<size_t>(build.on_stuck)));
     build.known_failures =
@@ -203,13 +202,15 @@ void set_build(Json &phase, const BuildSpec &build)
         .set("category", build.category)
         .set("complexity", complexity_name(build.complexity))
         .set("risk_limit", build.risk_limit)
-        .set("context_tokens", build.context_tokens)
         .set("known_failures",
              known_failures.at(static_cast<size_t>(build.known_failures)))
         .set("check_retries", build.check_retries)
         .set("on_stuck", stuck_policy_name(build.on_stuck))
         .set("approval_timeout",
              Json::real(static_cast<double>(build.approval_timeout.count()) / 1000.0));
+    if (build.context_tokens) {
+        phase.set("context_tokens", *build.context_tokens);
+    }
     Json models = Json::object();
     if (!build.builder_model.empty()) {
         models.set("builder", build.builder_model);

@@ -15,8 +15,8 @@ namespace {
 
 constexpr size_t largest_table = 1 << 20;
 constexpr auto roles = std::to_array<std::string_view>({"builder", "auditor", "planner"});
-constexpr auto members_of_row =
-    std::to_array<std::string_view>({"category", "complexity", "models", "max_output"});
+constexpr auto members_of_row = std::to_array<std::string_view>(
+    {"category", "complexity", "models", "max_output", "context_tokens"});
 
 [[noreturn]] void refuse(const std::string &place, const std::string &expected,
                          const Json &got)
@@ -24,6 +24,16 @@ constexpr auto members_of_row =
     throw Error(ExitStatus::Config,
                 place + ": expected " + expected + ", got " +
                     (got ? printable(got.dump(), 60) : std::string("nothing")));
+}
+
+int64_t read_tokens(const Json &row, std::string_view member, const std::string &place)
+{
+    const int64_t tokens = row.get_integer(member).value_or(0);
+    if (tokens < 1 || tokens > largest_amount) {
+        refuse(place + "/" + std::string(member), "a number of tokens from 1",
+               row.get(member));
+    }
+    return tokens;
 }
 
 std::vector<std::string> read_models(const Json &json, const std::string &place)
@@ -69,10 +79,9 @@ ModelTable::Row ModelTable::read_row(const Json &json, const std::string &place)
         }
     }
     row.models = read_models(json.get("models"), place + "/models");
-    row.max_output = json.get_integer("max_output").value_or(0);
-    if (row.max_output < 1 || row.max_output > largest_amount) {
-        refuse(place + "/max_output", "a number of tokens from 1",
-               json.get("max_output"));
+    row.max_output = read_tokens(json, "max_output", place);
+    if (json.get("context_tokens")) {
+        row.context_tokens = read_tokens(json, "context_tokens", place);
     }
     return row;
 }
@@ -145,7 +154,8 @@ ModelChoice ModelTable::choose(ModelRole role, std::string_view category,
     }
     const auto last = static_cast<int64_t>(best->models.size()) - 1;
     const int64_t index = std::clamp<int64_t>(level, 0, last);
-    return {best->models.at(static_cast<size_t>(index)), best->max_output, index == last};
+    return {best->models.at(static_cast<size_t>(index)), best->max_output,
+            best->context_tokens, index == last};
 }
 
 } // namespace ap

@@ -15,18 +15,24 @@ namespace ap {
 /// What a model is asked for.
 enum class ModelRole { Builder, Auditor, Planner };
 
+/// How much models are shown of a repository if neither plan nor table says: tokens, see
+/// token_bound().
+inline constexpr int64_t usual_context = 64'000;
+
 /// Which model is asked, and for how much.
 struct ModelChoice
 {
-    std::string model;      ///< as ap-llm(1) takes it
-    int64_t max_output = 0; ///< tokens of an answer
-    bool strongest = false; ///< no level above gives another model
+    std::string model;                      ///< as ap-llm(1) takes it
+    int64_t max_output = 0;                 ///< tokens of an answer
+    int64_t context_tokens = usual_context; ///< the most that is shown of a repository
+    bool strongest = false;                 ///< no level above gives another model
 };
 
 /// Which model does what, from an editable JSON file:
 ///
 ///     {"builder": [{"category": "docs", "complexity": "low",
-///                   "models": ["small", "large"], "max_output": 8000}],
+///                   "models": ["small", "large"], "max_output": 8000,
+///                   "context_tokens": 32000}],
 ///      "auditor": [...], "planner": [...]}
 ///
 /// Of the rows that do not contradict a phase's category and complexity the most exact is
@@ -54,6 +60,7 @@ private:
         std::optional<Complexity> complexity;
         std::vector<std::string> models;
         int64_t max_output = 0;
+        int64_t context_tokens = usual_context;
     };
     static Row read_row(const Json &json, const std::string &place);
 

@@ -74,6 +74,7 @@ private:
 
     void prepare_tree();
     void make_tree();
+    std::string context();
     std::string prompt();
     ModelAnswer answer();
     Change apply(const ModelAnswer &answer);

@@ -3,6 +3,7 @@
 #include "base/text.hh"
 #include "domain/apply.hh"
 #include "domain/build_prompt.hh"
+#include "domain/context.hh"
 #include "domain/learned_rules.hh"
 #include "domain/plan_reader.hh"
 #include "domain/quality_gate.hh"
@@ -77,6 +78,25 @@ void Builder::make_tree()
     Worktree::add(repository_, tree_, "", base_).keep();
 }
 
+// What the builder sees of the repository. That is in the prompt; a file tells people why
+// the rest is not.
+std::string Builder::context()
+{
+    const BuildSpec &build = *phase_.build;
+    ContextRequest request;
+    request.directory = tree_;
+    request.goal = build.goal;
+    request.scope = build.scope.empty() ? std::vector<std::string>{"**"} : build.scope;
+    request.read = build.read_only;
+    request.rules = LearnedRules(state_.paths().directory).text();
+    request.budget =
+        build.context_tokens.value_or(builder_model(build_.level).context_tokens);
+    const Context chosen = choose_context(request);
+    Json why = context_to_json(chosen);
+    keep("context.json", why.set("text", Json::null()));
+    return chosen.text;
+}
+
 std::string Builder::prompt()
 {
     const std::string path = file("prompt.md");
@@ -88,8 +108,7 @@ std::string Builder::prompt()
     matter.goal = build.goal;
     matter.scope = build.scope;
     matter.acceptance = build.acceptance;
-    matter.context = build_context(tree_, build);
-    matter.rules = LearnedRules(state_.paths().directory).text();
+    matter.context = context();
     const std::string evidence =
         join_path(build_directory(build_.number - 1), "evidence.txt");
     if (build_.number > 1 && path_exists(evidence)) {

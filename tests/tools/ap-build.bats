@@ -193,6 +193,22 @@ failures() {
     ap-exec --quiet --run-id r
 }
 
+@test "learned rules are shown once, with what else the budget allows, and why is kept" {
+    mkdir docs repo/docs
+    echo '- [check x] Do test it.' | tee docs/LEARNED_RULES.md > repo/docs/LEARNED_RULES.md
+    yes 'a line of a long text' | head -n 1000 > repo/src/long
+    git -C repo add .
+    git -C repo commit -q -m 'More'
+    start "$(says small "$good")" "$(approves)"
+    create_run "$checks"', "context_tokens": 2000'
+    ap-exec --quiet --run-id r
+    build=.autonomous_runs/r/phases/a/build-1
+    [ "$(grep -c 'Do test it' $build/prompt.md)" -eq 1 ]
+    grep -qx 'FILE: src/hello.c' $build/prompt.md
+    [ "$(jq -r '.items[] | select(.path == "src/long") | .included' $build/context.json)" = false ]
+    [ "$(jq .tokens $build/context.json)" -le 2000 ]
+}
+
 # A script of tests in the repository: `adds` passes, `subtracts` does not.
 make_tests() {
     printf 'echo ok 1 - adds\necho not ok 2 - subtracts\nexit 1\n' > repo/src/tests

@@ -31,6 +31,14 @@ plan='{"tiers": [{"id": "t", "phases": [{"id": "a", "goal": "g", "scope": ["src"
     [ "$(query 'SELECT count(*) FROM attempts')" -eq 0 ]
 }
 
+@test "the planner sees what the repository defines, its rules and its documents" {
+    mkdir repo/docs
+    echo '- [check x] Test it.' > repo/docs/LEARNED_RULES.md
+    echo 'It was built before.' > repo/docs/BUILD_HISTORY.md
+    start "$(says planner "$plan" '{"when": ["function main(void)", "Test it.", "built before"]}')"
+    (cd repo/src && ap-plan 'Say good bye') > /dev/null
+}
+
 @test "a plan with faults goes back once with the reasons" {
     start "$(says planner "$plan" '{"when": "unknown member"}')" \
         "$(says planner '{"phases": [{"id": "a", "gaol": "g"}]}')"

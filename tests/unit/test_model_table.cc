@@ -50,6 +50,22 @@ void levels_end_at_the_strongest()
     CHECK(at(1).strongest);
     CHECK_EQUAL(at(7).model, "b");
     CHECK_EQUAL(at(7).max_output, 100);
+    CHECK_EQUAL(at(7).context_tokens, usual_context);
+}
+
+void a_row_says_how_much_of_a_repository_is_shown()
+{
+    const std::string row = R"([{"models": ["a"], "max_output": 1, "context_tokens": )";
+    const auto choose = [&](const std::string &tokens) {
+        return table_of(row + tokens + "}]")
+            .choose(ModelRole::Builder, "x", Complexity::Medium, 0);
+    };
+    CHECK_EQUAL(choose("5").context_tokens, 5);
+    CHECK_THROWS(choose("0"), Error, [](const Error &error) {
+        CHECK(std::string(error.what())
+                  .ends_with("/builder/0/context_tokens: expected a number of tokens "
+                             "from 1, got 0"));
+    });
 }
 
 void a_role_without_a_row_that_fits_is_an_error()
@@ -98,6 +114,7 @@ int main()
     const CMUnitTest tests[] = {
         TEST(the_most_exact_row_decides_and_the_first_of_equals),
         TEST(levels_end_at_the_strongest),
+        TEST(a_row_says_how_much_of_a_repository_is_shown),
         TEST(a_role_without_a_row_that_fits_is_an_error),
         TEST(names_what_is_wrong),
         TEST(reads_the_table_that_is_shipped),
