@@ -1,5 +1,7 @@
 #include "base/json_scanner.hh"
 
+#include "base/plain_length.hh"
+
 #include <algorithm>
 
 namespace ap {
@@ -27,9 +29,11 @@ bool is_in_number(char byte)
 // Takes the digits at the front; false if there are none.
 bool take_digits(std::string_view &text)
 {
-    const size_t count = std::min(text.find_first_not_of("0123456789"), text.size());
-    text.remove_prefix(count);
-    return count > 0;
+    const size_t before = text.size();
+    while (!text.empty() && is_digit(text.front())) {
+        text.remove_prefix(1);
+    }
+    return text.size() < before;
 }
 
 bool is_number(std::string_view text)
@@ -62,6 +66,14 @@ bool is_number(std::string_view text)
 
 } // namespace
 
+// Room for what most texts need: growing piece by piece costs more than the scanning.
+JsonScanner::JsonScanner()
+{
+    stack_.reserve(8);
+    path_.reserve(kept_key_bytes);
+    text_.reserve(kept_bytes);
+}
+
 void JsonScanner::reset() noexcept
 {
     state_ = State::Value;
@@ -84,11 +96,7 @@ void JsonScanner::add_text(std::string_view bytes)
 // The plain part of a string, which is most of any body, at one go.
 size_t JsonScanner::take_string(std::string_view bytes)
 {
-    size_t count = 0;
-    while (count < bytes.size() && bytes[count] != '"' && bytes[count] != '\\' &&
-           static_cast<unsigned char>(bytes[count]) >= 0x20) {
-        ++count;
-    }
+    const size_t count = plain_length(bytes);
     add_text(bytes.substr(0, count));
     raw_string_bytes_ += count;
     decoded_string_bytes_ += count;
@@ -331,11 +339,14 @@ void JsonScanner::enter_key()
     if (container > 0) {
         path_ += '/';
     }
-    for (const char byte : std::string_view(text_).substr(0, kept_key_bytes)) {
-        const bool odd =
-            byte == '/' || byte == '*' || static_cast<unsigned char>(byte) < 0x20;
-        path_ += odd ? '?' : byte;
-    }
+    const size_t begin = path_.size();
+    path_.append(text_, 0, kept_key_bytes);
+    std::replace_if(
+        path_.begin() + static_cast<std::ptrdiff_t>(begin), path_.end(),
+        [](char byte) {
+            return byte == '/' || byte == '*' || static_cast<unsigned char>(byte) < 0x20;
+        },
+        '?');
     if (length_ == 0 || length_ > kept_key_bytes) {
         path_ += '?';
     }

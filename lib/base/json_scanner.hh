@@ -43,6 +43,8 @@ public:
     static constexpr size_t kept_bytes = 128;
     static constexpr size_t depth_allowed = 256;
 
+    JsonScanner();
+
     /// The next bytes. What comes after something that is no JSON is ignored.
     void feed(std::string_view bytes, Handler &handler);
 

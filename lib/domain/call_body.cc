@@ -15,6 +15,15 @@ using Kind = JsonScanner::Kind;
 
 constexpr int64_t most_choices = 128;
 
+// Members that the cost depends on, besides those that have more than one name.
+constexpr std::string_view given_once[] = {"model",
+                                           "stream",
+                                           "thinking",
+                                           "thinking/type",
+                                           "thinking/budget_tokens",
+                                           "stream_options",
+                                           "stream_options/include_usage"};
+
 bool is_base64(std::string_view text)
 {
     return text.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -200,23 +209,35 @@ void CallBody::note_member(std::string_view path)
         return;
     }
     root.empty = false;
+    // All else is deeper, and most of what there is.
+    if (std::count(path.begin(), path.end(), '/') > 1) {
+        return;
+    }
     config.empty = config.empty && !is_config(parent_of(path));
     options.empty = options.empty && parent_of(path) != "stream_options";
-    std::string_view name;
     if (is_limit(path)) {
-        name = "the limit of output tokens";
+        note_once(Once::Limit, "the limit of output tokens");
     } else if (is_config(path)) {
-        name = "generationConfig";
-    } else if (is_choices(path) || path == "model" || path == "stream" ||
-               path == "thinking" || path == "thinking/type" ||
-               path == "thinking/budget_tokens" || path == "stream_options" ||
-               path == "stream_options/include_usage") {
-        name = path;
+        note_once(Once::Config, "generationConfig");
+    } else if (is_choices(path)) {
+        note_once(Once::Choices, path);
+    } else if (const auto *known =
+                   std::find(std::begin(given_once), std::end(given_once), path);
+               known != std::end(given_once)) {
+        note_once(static_cast<Once>(static_cast<size_t>(Once::Named) +
+                                    static_cast<size_t>(known - given_once)),
+                  path);
     }
-    if (!name.empty() && !seen_.emplace(name).second) {
+}
+
+void CallBody::note_once(Once member, std::string_view name)
+{
+    const auto place = static_cast<size_t>(member);
+    if (seen_.test(place)) {
         throw Error(ExitStatus::BadData,
                     "request body: " + std::string(name) + " is given twice");
     }
+    seen_.set(place);
 }
 
 void CallBody::take_stream(std::string_view path, const JsonScanner::Scalar &scalar)

@@ -3,9 +3,8 @@
 #include "base/json_scanner.hh"
 #include "domain/call_estimate.hh"
 
-#include <functional>
+#include <bitset>
 #include <optional>
-#include <set>
 #include <string>
 #include <string_view>
 
@@ -47,8 +46,12 @@ private:
     std::string_view body_;
     const EstimateRules &rules_;
     bool is_gemini_;
-    std::set<std::string, std::less<>> seen_;
 
+    // What may be given once: under whichever name, and from Named on each name.
+    enum class Once { Limit, Config, Choices, Named };
+    std::bitset<16> seen_;
+
+    void note_once(Once member, std::string_view name);
     bool is_config(std::string_view path) const;
     bool is_in_config(std::string_view path, std::string_view camel,
                       std::string_view snake) const;
