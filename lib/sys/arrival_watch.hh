@@ -27,11 +27,13 @@ public:
     }
 
     /// A connection that waits for a request. `socket` stays open until closed().
-    void opened(uint64_t id, int socket, Instant now = std::chrono::steady_clock::now());
+    void opened(uint64_t id, int socket) { opened(id, socket, now()); }
+    void opened(uint64_t id, int socket, Instant now);
     void closed(uint64_t id);
 
     /// It waits for a request, or for more of one, from now on.
-    void expect(uint64_t id, Instant now = std::chrono::steady_clock::now());
+    void expect(uint64_t id) { expect(id, now()); }
+    void expect(uint64_t id, Instant now);
 
     /// All of its request has come.
     void arrived(uint64_t id);
@@ -41,11 +43,12 @@ public:
 
     /// Cuts what is due. Call when everything that can be read has been. True if it is to
     /// be called again soon.
-    bool cut(Instant now = std::chrono::steady_clock::now());
+    bool cut() { return cut(now()); }
+    bool cut(Instant now);
 
     /// cut() is due after this; nothing while there is no connection or no deadline.
-    std::optional<Milliseconds>
-    due_in(Instant now = std::chrono::steady_clock::now()) const;
+    std::optional<Milliseconds> due_in() const { return due_in(now()); }
+    std::optional<Milliseconds> due_in(Instant now) const;
 
 private:
     struct Arrival
@@ -54,6 +57,13 @@ private:
         std::optional<Instant> since{}; ///< nothing: not waiting
         bool looked_at = false;         ///< by cut(), half-closed and waiting
     };
+
+    // The time is asked for with each step of a connection, and of no use without a
+    // deadline.
+    Instant now() const
+    {
+        return deadline_ > Milliseconds(0) ? std::chrono::steady_clock::now() : Instant();
+    }
 
     bool cut_half_closed();
     void cut_overdue(Instant now);

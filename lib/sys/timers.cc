@@ -33,6 +33,9 @@ std::optional<std::chrono::milliseconds> Timers::timeout() const
 
 void Timers::run()
 {
+    if (timers_.empty()) {
+        return;
+    }
     const Clock::time_point now = Clock::now();
     while (!timers_.empty() && timers_.begin()->first <= now) {
         const std::function<void()> call = std::move(timers_.begin()->second.call);
