@@ -96,13 +96,13 @@ private:
 class Loop
 {
 public:
-    Loop(const GateService &service, SignalFd &signals, Gateway &gateway)
+    Loop(const GateService &service, SignalFd &signals, Gateway &gateway, PollSet &poll)
         : service_(service)
         , signals_(signals)
         , gateway_(gateway)
+        , poll_(poll)
     {
         poll_.watch(signals_.fd(), true, false);
-        gateway_.attach(poll_);
         every(touch_interval, [this] { gateway_.touch(); });
         if (const auto interval = watchdog_interval()) {
             every(*interval, [] { notify_manager("WATCHDOG=1"); });
@@ -117,7 +117,7 @@ public:
                 if (ready.fd == signals_.fd()) {
                     take_signals();
                 } else {
-                    gateway_.take_ready(ready.fd);
+                    gateway_.take_ready(ready);
                 }
             }
             timers_.run();
@@ -171,7 +171,7 @@ private:
     const GateService &service_;
     SignalFd &signals_;
     Gateway &gateway_;
-    PollSet poll_;
+    PollSet &poll_;
     Timers timers_;
     bool draining_ = false;
     bool ended_ = false;
@@ -187,9 +187,10 @@ void run_gate(const GateService &service)
     const std::string url = url_of(sockets, service.config);
     // Before any thread is started: all of them have these blocked.
     SignalFd signals{SIGINT, SIGTERM, SIGHUP, SIGUSR1};
-    Gateway gateway(service.paths, service.config, std::move(sockets));
+    PollSet poll;
+    Gateway gateway(service.paths, service.config, std::move(sockets), poll);
     const GateFile file(service.paths, url, service.config);
-    Loop loop(service, signals, gateway);
+    Loop loop(service, signals, gateway, poll);
     notify_manager("READY=1");
     loop.run();
     gateway.cut();

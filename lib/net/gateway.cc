@@ -62,6 +62,7 @@ HttpServerConfig server_config(Fd socket, const GateConfig &config)
     server.listen = std::move(socket);
     server.connection_limit = config.connections;
     server.connection_memory = connection_memory;
+    server.one_descriptor = false;
     if (is_tcp && config.tcp && !config.tcp->certificate.empty()) {
         server.tls_certificate = read_file(config.tcp->certificate, largest_pem);
         server.tls_key = read_file(config.tcp->key, largest_pem);
@@ -71,49 +72,47 @@ HttpServerConfig server_config(Fd socket, const GateConfig &config)
 
 } // namespace
 
-Gateway::Gateway(const StatePaths &paths, GateConfig config, std::vector<Fd> listening)
+Gateway::Gateway(const StatePaths &paths, GateConfig config, std::vector<Fd> listening,
+                 PollSet &loop)
     : paths_(paths)
     , config_(std::make_shared<const GateConfig>(std::move(config)))
     , prices_(load_prices(*config_))
     , disk_(paths)
     , ledger_(paths, ledger_options(*config_))
-    , client_({.ca_file = config_->ca_file, .proxy = config_->proxy})
+    , client_({.ca_file = config_->ca_file, .proxy = config_->proxy}, &loop)
     , instance_(random_name())
 {
     for (Fd &socket : listening) {
         servers_.push_back(std::make_unique<HttpServer>(
             server_config(std::move(socket), *config_),
             [this](const std::shared_ptr<HttpExchange> &exchange) { take(exchange); }));
+        loop.watch(servers_.back()->fd(), true, false);
+        loop.watch(servers_.back()->requests_fd(), true, false);
+    }
+    for (const int fd : {ledger_.answers_fd(), disk_.fd()}) {
+        loop.watch(fd, true, false);
     }
 }
 
 Gateway::~Gateway() = default;
 
-void Gateway::attach(PollSet &loop)
+void Gateway::take_ready(const PollSet::Ready &ready)
 {
-    for (const auto &server : servers_) {
-        loop.watch(server->fd(), true, false);
-    }
-    for (const int fd : {client_.fd(), ledger_.answers_fd(), disk_.fd()}) {
-        loop.watch(fd, true, false);
-    }
-}
-
-void Gateway::take_ready(int fd)
-{
-    if (fd == client_.fd()) {
-        client_.run();
-    } else if (fd == ledger_.answers_fd()) {
+    if (ready.fd == ledger_.answers_fd()) {
         take_answers();
-    } else if (fd == disk_.fd()) {
+        return;
+    }
+    if (ready.fd == disk_.fd()) {
         disk_.run();
-    } else {
-        for (const auto &server : servers_) {
-            if (fd == server->fd()) {
-                server->run();
-            }
+        return;
+    }
+    for (const auto &server : servers_) {
+        if (ready.fd == server->fd() || ready.fd == server->requests_fd()) {
+            server->run(ready.fd == server->fd());
+            return;
         }
     }
+    client_.take_ready(ready);
 }
 
 std::optional<std::chrono::milliseconds> Gateway::timeout() const
@@ -122,8 +121,11 @@ std::optional<std::chrono::milliseconds> Gateway::timeout() const
     for (const auto &server : servers_) {
         due = shorter(due, server->timeout());
     }
-    const auto now = std::chrono::steady_clock::now();
     for (const auto &[name, queue] : queues_) {
+        if (queue.waiting() == 0) {
+            continue;
+        }
+        const auto now = std::chrono::steady_clock::now();
         if (const auto next = queue.next(now)) {
             due = shorter(due, std::chrono::ceil<std::chrono::milliseconds>(*next - now));
         }
@@ -139,15 +141,13 @@ void Gateway::run()
     constexpr std::chrono::milliseconds now{0};
     timers_.run();
     run_queues();
-    if (client_.timeout() == now) {
-        client_.run(false);
-    }
+    client_.run(false);
     for (const auto &server : servers_) {
         for (int i = 0; i < most_turns && server->timeout() == now; i++) {
             server->run(false);
         }
     }
-    if (client_.timeout() == now) {
+    if (client_.is_due()) {
         client_.run(false);
     }
 }
@@ -165,11 +165,11 @@ void Gateway::take_answers()
 
 void Gateway::run_queues()
 {
-    const auto now = std::chrono::steady_clock::now();
     for (auto &[name, queue] : queues_) {
         if (queue.waiting() == 0) {
             continue;
         }
+        const auto now = std::chrono::steady_clock::now();
         for (const uint64_t id : queue.take_ready(now)) {
             if (const auto call = calls_.find(id); call != calls_.end()) {
                 const std::shared_ptr<GateCall> kept = call->second;

@@ -26,17 +26,16 @@ class Gateway
 {
 public:
     /// Opens the state at `paths`, closes a dead gateway's books, and serves `listening`.
-    Gateway(const StatePaths &paths, GateConfig config, std::vector<Fd> listening);
+    /// All it waits for is watched in `loop`, which must outlive it. What is ready there
+    /// is told to take_ready(); run() is to be called after each turn of the loop.
+    Gateway(const StatePaths &paths, GateConfig config, std::vector<Fd> listening,
+            PollSet &loop);
     ~Gateway();
     Gateway(const Gateway &) = delete;
     Gateway &operator=(const Gateway &) = delete;
 
-    /// Adds what the gateway waits for to `loop`. What is ready there is told to
-    /// take_ready(); run() is to be called after each turn of the loop.
-    void attach(PollSet &loop);
-
     /// Does what a descriptor being ready says; others than the gateway's are ignored.
-    void take_ready(int fd);
+    void take_ready(const PollSet::Ready &ready);
 
     /// run() is due after this time at the latest.
     std::optional<std::chrono::milliseconds> timeout() const;

@@ -20,17 +20,43 @@ PollSet::PollSet()
 
 void PollSet::watch(int fd, bool read, bool write)
 {
+    const auto index = static_cast<size_t>(fd);
+    if (index >= watched_.size()) {
+        watched_.resize(index + 1);
+    }
+    Watched &watched = watched_[index];
     epoll_event event{};
     event.data.fd = fd;
     event.events = (read ? EPOLLIN : 0u) | (write ? EPOLLOUT : 0u);
-    if (epoll_ctl(fd_.get(), EPOLL_CTL_MOD, fd, &event) != 0 &&
-        (errno != ENOENT || epoll_ctl(fd_.get(), EPOLL_CTL_ADD, fd, &event) != 0)) {
+    if (watched.rests && watched.events == event.events) {
+        watched.rests = false;
+        return;
+    }
+    // Who closes a descriptor without a word has taken it out of the kernel's set.
+    const int first = watched.known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
+    const int other = watched.known ? EPOLL_CTL_ADD : EPOLL_CTL_MOD;
+    if (epoll_ctl(fd_.get(), first, fd, &event) != 0 &&
+        ((errno != ENOENT && errno != EEXIST) ||
+         epoll_ctl(fd_.get(), other, fd, &event) != 0)) {
         throw_errno("cannot watch a descriptor");
+    }
+    watched = {true, false, event.events};
+}
+
+void PollSet::rest(int fd) noexcept
+{
+    const auto index = static_cast<size_t>(fd);
+    if (index < watched_.size()) {
+        watched_[index].rests = watched_[index].known;
     }
 }
 
 void PollSet::forget(int fd) noexcept
 {
+    const auto index = static_cast<size_t>(fd);
+    if (index < watched_.size()) {
+        watched_[index] = {};
+    }
     static_cast<void>(epoll_ctl(fd_.get(), EPOLL_CTL_DEL, fd, nullptr));
 }
 
@@ -48,6 +74,10 @@ PollSet::wait(std::optional<std::chrono::milliseconds> timeout)
     }
     for (int i = 0; i < count; i++) {
         const epoll_event &event = events.at(static_cast<size_t>(i));
+        if (watched_[static_cast<size_t>(event.data.fd)].rests) {
+            forget(event.data.fd); // what rests and has something to tell tells it once
+            continue;
+        }
         ready_.push_back({event.data.fd, (event.events & EPOLLIN) != 0,
                           (event.events & EPOLLOUT) != 0,
                           (event.events & (EPOLLERR | EPOLLHUP)) != 0});

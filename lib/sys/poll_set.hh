@@ -3,6 +3,7 @@
 #include "sys/fd.hh"
 
 #include <chrono>
+#include <cstdint>
 #include <optional>
 #include <vector>
 
@@ -30,6 +31,12 @@ public:
     /// watched for before. Throws SystemError.
     void watch(int fd, bool read, bool write);
 
+    /// Tells no more of `fd` until it is watched again. For one that soon will be, for
+    /// the same as before: neither then asks the system for anything. The caller forgets
+    /// it before it is closed, without exception: otherwise the next descriptor of that
+    /// number is taken for it.
+    void rest(int fd) noexcept;
+
     /// Unknown ones, and those already closed, are ignored.
     void forget(int fd) noexcept;
 
@@ -41,7 +48,15 @@ public:
     const std::vector<Ready> &wait(std::optional<std::chrono::milliseconds> timeout);
 
 private:
+    struct Watched
+    {
+        bool known = false; ///< to the kernel
+        bool rests = false;
+        uint32_t events = 0;
+    };
+
     Fd fd_;
+    std::vector<Watched> watched_; ///< by descriptor
     std::vector<Ready> ready_;
 };
 

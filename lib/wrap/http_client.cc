@@ -63,10 +63,9 @@ struct HttpClient::Callbacks
     static size_t header(char *data, size_t, size_t size, void *of) noexcept
     {
         Transfer &transfer = *static_cast<Transfer *>(of);
-        HttpClient &client = *transfer.client;
-        const bool heard = client.failures_.guard([&] {
+        const bool heard = transfer.client->failures_.guard([&] {
             if (transfer.listener != nullptr && transfer.head.take_line({data, size})) {
-                client.set_deadline(transfer, transfer.timeouts.idle);
+                transfer.client->set_deadline(transfer, transfer.timeouts.idle);
                 transfer.listener->on_head(transfer.head.status(),
                                            transfer.head.fields());
             }
@@ -82,10 +81,9 @@ struct HttpClient::Callbacks
             transfer.deadline = never;
             return CURL_WRITEFUNC_PAUSE;
         }
-        HttpClient &client = *transfer.client;
-        const bool heard = client.failures_.guard([&] {
+        const bool heard = transfer.client->failures_.guard([&] {
             if (transfer.listener != nullptr) {
-                client.set_deadline(transfer, transfer.timeouts.idle);
+                transfer.client->set_deadline(transfer, transfer.timeouts.idle);
                 transfer.listener->on_piece({data, size});
             }
         });
@@ -106,7 +104,7 @@ struct HttpClient::Callbacks
     {
         HttpClient &client = *static_cast<HttpClient *>(self);
         if (what == CURL_POLL_REMOVE) {
-            client.sockets_.forget(fd);
+            client.sockets_.leave(fd);
         } else {
             client.failures_.guard([&] {
                 client.sockets_.watch(fd, (what & CURL_POLL_IN) != 0,
@@ -116,17 +114,33 @@ struct HttpClient::Callbacks
         return 0;
     }
 
+    // Of a connection: the library has other sockets, too, which it closes itself.
+    static int opened(void *self, curl_socket_t fd, curlsocktype) noexcept
+    {
+        HttpClient &client = *static_cast<HttpClient *>(self);
+        const bool known = client.failures_.guard([&] { client.sockets_.opened(fd); });
+        return known ? CURL_SOCKOPT_OK : CURL_SOCKOPT_ERROR;
+    }
+
+    static int close(void *self, curl_socket_t fd) noexcept
+    {
+        static_cast<HttpClient *>(self)->sockets_.close(fd);
+        return 0;
+    }
+
     static int timer(CURLM *, long milliseconds, void *self) noexcept
     {
         static_cast<HttpClient *>(self)->library_due_ =
-            milliseconds < 0 ? never
-                             : Steady::now() + std::chrono::milliseconds(milliseconds);
+            milliseconds < 0    ? never
+            : milliseconds == 0 ? at_once
+                                : Steady::now() + std::chrono::milliseconds(milliseconds);
         return 0;
     }
 };
 
-HttpClient::HttpClient(HttpClientConfig config)
+HttpClient::HttpClient(HttpClientConfig config, PollSet *loop)
     : config_(std::move(config))
+    , sockets_(loop)
 {
     if (curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK) {
         multi_.reset(curl_multi_init());
@@ -170,6 +184,10 @@ void HttpClient::make(Transfer &transfer)
     set(easy, CURLOPT_WRITEDATA, &transfer);
     set(easy, CURLOPT_PREREQFUNCTION, Callbacks::sending);
     set(easy, CURLOPT_PREREQDATA, &transfer);
+    set(easy, CURLOPT_SOCKOPTFUNCTION, Callbacks::opened);
+    set(easy, CURLOPT_SOCKOPTDATA, this);
+    set(easy, CURLOPT_CLOSESOCKETFUNCTION, Callbacks::close);
+    set(easy, CURLOPT_CLOSESOCKETDATA, this);
     set(easy, CURLOPT_NOSIGNAL, 1L);
     set(easy, CURLOPT_BUFFERSIZE, 8192L); // each transfer has one
     set(easy, CURLOPT_PATH_AS_IS, 1L);
@@ -180,21 +198,6 @@ void HttpClient::make(Transfer &transfer)
     if (!config_.ca_file.empty()) {
         set(easy, CURLOPT_CAINFO, config_.ca_file.c_str());
     }
-}
-
-void HttpClient::set_method(Transfer &transfer, const HttpRequest &request)
-{
-    CURL *easy = transfer.easy.get();
-    // Each of these undoes what the others set before.
-    if (request.body) {
-        set(easy, CURLOPT_POST, 1L);
-        set(easy, CURLOPT_POSTFIELDS, request.body->data());
-        set(easy, CURLOPT_POSTFIELDSIZE_LARGE,
-            static_cast<curl_off_t>(request.body->size()));
-    } else {
-        set(easy, CURLOPT_HTTPGET, 1L);
-    }
-    set(easy, CURLOPT_NOBODY, request.method == "HEAD" ? 1L : 0L);
 }
 
 // The library reads the list, and leaves it to its owner.
@@ -215,7 +218,16 @@ void HttpClient::set_request(Transfer &transfer, const HttpRequest &request)
     CURL *easy = transfer.easy.get();
     transfer.url = request.url;
     transfer.method = request.method;
-    set_method(transfer, request);
+    // Each of these undoes what the others set before.
+    if (request.body) {
+        set(easy, CURLOPT_POST, 1L);
+        set(easy, CURLOPT_POSTFIELDS, request.body->data());
+        set(easy, CURLOPT_POSTFIELDSIZE_LARGE,
+            static_cast<curl_off_t>(request.body->size()));
+    } else {
+        set(easy, CURLOPT_HTTPGET, 1L);
+    }
+    set(easy, CURLOPT_NOBODY, request.method == "HEAD" ? 1L : 0L);
     set(easy, CURLOPT_CUSTOMREQUEST, transfer.method.c_str());
     set(easy, CURLOPT_URL, transfer.url.c_str());
     set(easy, CURLOPT_HTTPHEADER, header_list(transfer, request.fields));
@@ -225,6 +237,7 @@ void HttpClient::set_request(Transfer &transfer, const HttpRequest &request)
 
 HttpTransfer HttpClient::start(const HttpRequest &request, HttpListener &listener)
 {
+    now_ = Steady::now();
     const uint64_t id = transfers_.take([this](Transfer &made) { make(made); });
     Transfer &transfer = *transfers_.find(id);
     transfer.id = id;
@@ -235,17 +248,15 @@ HttpTransfer HttpClient::start(const HttpRequest &request, HttpListener &listene
     transfer.error[0] = '\0';
     set_request(transfer, request);
     set_deadline(transfer, request.timeouts.first_byte);
-    if (in_library_) {
-        started_.push_back(id);
-    } else {
-        curl_multi_add_handle(multi_.get(), transfer.easy.get());
-    }
+    in_library_
+        ? started_.push_back(id)
+        : static_cast<void>(curl_multi_add_handle(multi_.get(), transfer.easy.get()));
     return {*this, id};
 }
 
 void HttpClient::set_deadline(Transfer &transfer, std::chrono::milliseconds length)
 {
-    transfer.deadline = length.count() > 0 ? Steady::now() + length : never;
+    transfer.deadline = length.count() > 0 ? now_ + length : never;
     overdue_check_ = std::min(overdue_check_, transfer.deadline);
 }
 
@@ -297,6 +308,7 @@ void HttpClient::resume(uint64_t id)
         !std::exchange(transfer->holding, false)) {
         return;
     }
+    now_ = Steady::now();
     set_deadline(*transfer, transfer->timeouts.idle);
     in_library([&] { curl_easy_pause(transfer->easy.get(), CURLPAUSE_CONT); });
     if (!in_library_) {
@@ -304,41 +316,33 @@ void HttpClient::resume(uint64_t id)
     }
 }
 
-std::optional<std::chrono::milliseconds> HttpClient::timeout() const
+void HttpClient::take_ready(const PollSet::Ready &socket)
 {
-    const TimePoint due = std::min(library_due_, overdue_check_);
-    if (due == never) {
-        return std::nullopt;
-    }
-    return std::max(std::chrono::milliseconds(0),
-                    std::chrono::ceil<std::chrono::milliseconds>(due - Steady::now()));
-}
-
-void HttpClient::act(int socket, int events)
-{
+    now_ = Steady::now();
+    const int events = (socket.readable ? CURL_CSELECT_IN : 0) |
+                       (socket.writable ? CURL_CSELECT_OUT : 0) |
+                       (socket.failed ? CURL_CSELECT_ERR : 0);
     in_library([&] {
         int running = 0;
-        curl_multi_socket_action(multi_.get(), socket, events, &running);
+        curl_multi_socket_action(multi_.get(), socket.fd, events, &running);
     });
 }
 
 void HttpClient::run(bool readable)
 {
+    now_ = Steady::now();
     if (readable) {
         for (const PollSet::Ready &socket : sockets_.ready()) {
-            act(socket.fd, (socket.readable ? CURL_CSELECT_IN : 0) |
-                               (socket.writable ? CURL_CSELECT_OUT : 0) |
-                               (socket.failed ? CURL_CSELECT_ERR : 0));
+            take_ready(socket);
         }
     }
-    const TimePoint now = Steady::now();
-    if (library_due_ <= now) {
+    if (library_due_ <= now_) {
         library_due_ = never;
-        act(CURL_SOCKET_TIMEOUT, 0);
+        take_ready({CURL_SOCKET_TIMEOUT, false, false, false});
     }
     tell_ended();
-    if (overdue_check_ <= now) {
-        tell_overdue(now);
+    if (overdue_check_ <= now_) {
+        tell_overdue(now_);
     }
     failures_.rethrow();
 }
@@ -368,10 +372,10 @@ void HttpClient::tell_overdue(TimePoint now)
     transfers_.each([&](uint64_t, Transfer &transfer) {
         if (transfer.deadline > now) {
             overdue_check_ = std::min(overdue_check_, transfer.deadline);
-        } else if (transfer.head.complete()) {
-            end(transfer, {HttpEnd::How::Idle, "the answer stalled"});
         } else {
-            end(transfer, {HttpEnd::How::FirstByte, "no answer in time"});
+            end(transfer, transfer.head.complete()
+                              ? HttpEnd{HttpEnd::How::Idle, "the answer stalled"}
+                              : HttpEnd{HttpEnd::How::FirstByte, "no answer in time"});
         }
     });
 }

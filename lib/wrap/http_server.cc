@@ -131,10 +131,10 @@ MHD_Result HttpServer::Connection::proceed()
     if (!exchange->begun()) {
         exchange->take_end();
     }
-    if (exchange->aborted()) {
-        return MHD_NO;
-    }
-    return exchange->begun() ? queue_answer() : suspend() ? MHD_YES : MHD_NO;
+    return exchange->aborted() ? MHD_NO
+           : exchange->begun() ? queue_answer()
+           : suspend()         ? MHD_YES
+                               : MHD_NO;
 }
 
 Response HttpServer::Connection::make_response()
@@ -290,8 +290,8 @@ HttpServer::HttpServer(HttpServerConfig config, Handler handler)
 {
     set_nonblocking(config_.listen.get());
     start();
-    sockets_.gather(
-        MHD_get_daemon_info(daemon_.get(), MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd);
+    requests_fd_ = MHD_get_daemon_info(daemon_.get(), MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
+    config_.one_descriptor ? sockets_.gather(requests_fd_) : void();
 }
 
 HttpServer::~HttpServer()

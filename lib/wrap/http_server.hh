@@ -40,6 +40,11 @@ struct HttpServerConfig
     /// body does not count.
     std::chrono::milliseconds request_deadline{0};
 
+    /// Whether fd() stands for all that the server waits for. If not, requests_fd() is to
+    /// be watched besides: of two descriptors in one set the loop learns for one call of
+    /// the system less than of one within the other.
+    bool one_descriptor = true;
+
     /// PEM texts; with both the server speaks TLS.
     std::string tls_certificate{};
     std::string tls_key{};
@@ -65,6 +70,9 @@ public:
 
     /// Readable when run() has something to do.
     int fd() const noexcept { return sockets_.fd(); }
+
+    /// Without one_descriptor: readable when run(false) has something to do.
+    int requests_fd() const noexcept { return requests_fd_; }
 
     /// run() is due after this time at the latest; nothing: only when fd() is readable.
     std::optional<std::chrono::milliseconds> timeout() const;
@@ -105,6 +113,7 @@ private:
     bool due_ = false; // run() has something to do that no descriptor tells
     std::exception_ptr failure_;
     std::unique_ptr<MHD_Daemon, Stop> daemon_;
+    int requests_fd_ = -1; // the daemon's
 };
 
 /// The version of libmicrohttpd that is loaded.

@@ -45,6 +45,36 @@ void what_is_forgotten_is_not_told()
     CHECK(set.ready().empty());
 }
 
+void what_rests_is_told_again_once_it_is_watched_again()
+{
+    const Pipe pipe = make_pipe();
+    PollSet set;
+    set.watch(pipe.read.get(), true, false);
+    set.rest(pipe.read.get());
+    set.watch(pipe.read.get(), true, false);
+    write_all(pipe.write.get(), "x", "a pipe");
+    CHECK_EQUAL(set.ready().size(), 1u);
+    set.rest(pipe.read.get());
+    CHECK(set.ready().empty());
+    CHECK(!check::becomes_readable(set.fd(), 0ms));
+    set.watch(pipe.read.get(), true, false);
+    CHECK_EQUAL(set.ready().size(), 1u);
+}
+
+void a_number_closed_without_a_word_is_watched_all_the_same()
+{
+    Pipe first = make_pipe();
+    PollSet set;
+    set.watch(first.read.get(), true, false);
+    const int number = first.read.get();
+    first.read.reset();
+    const Pipe second = make_pipe();
+    CHECK_EQUAL(second.read.get(), number);
+    set.watch(number, true, false);
+    write_all(second.write.get(), "x", "a pipe");
+    CHECK_EQUAL(set.ready().size(), 1u);
+}
+
 } // namespace
 
 int main()
@@ -53,6 +83,8 @@ int main()
         TEST(only_what_is_watched_for_is_told),
         TEST(a_hang_up_is_told),
         TEST(what_is_forgotten_is_not_told),
+        TEST(what_rests_is_told_again_once_it_is_watched_again),
+        TEST(a_number_closed_without_a_word_is_watched_all_the_same),
     };
     return cmocka_run_group_tests(tests, nullptr, nullptr);
 }
