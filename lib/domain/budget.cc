@@ -100,17 +100,19 @@ void insert_usage(Sqlite &database, const UsageOrigin &origin, const Usage &usag
             "INSERT INTO llm_usage_events (run_id, phase_id, phase_name, "
             "attempt, provider, model, prompt_tokens, completion_tokens, cached_tokens, "
             "cache_write_tokens, reasoning_tokens, cost_microusd, duration_ms, source, "
-            "estimated, reservation_id, request_id, created_at) VALUES (?1, ?2, "
+            "estimated, reservation_id, request_id, created_at, provider_request_id) "
+            "VALUES (?1, ?2, "
             "coalesce((SELECT phase_name FROM phases WHERE run_id = ?1 AND phase_id = "
             "?2), "
-            "''), ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17) "
+            "''), ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, "
+            "nullif(?18, '')) "
             "ON CONFLICT (run_id, request_id) WHERE request_id IS NOT NULL DO NOTHING")
         .bind_all(origin.run_id, origin.phase_id, origin.attempt, usage.provider,
                   usage.model, usage.prompt_tokens, usage.completion_tokens,
                   usage.cached_tokens, usage.cache_write_tokens, usage.reasoning_tokens,
                   usage.cost_microusd, usage.duration_ms, origin.source,
                   int{usage.estimated}, origin.reservation_id, usage.request_id,
-                  clock.now())
+                  clock.now(), usage.provider_request_id)
         .run();
 }
 
@@ -183,9 +185,13 @@ Budget show_budget(Sqlite &database, std::string_view run_id, std::string_view p
     return budget_of_row(query);
 }
 
-std::vector<Budget> list_budgets(Sqlite &database, std::string_view run_id)
+std::vector<Budget> list_budgets(Sqlite &database, std::string_view run_id,
+                                 std::string_view phase_id)
 {
-    std::vector<Budget> budgets = {show_budget(database, run_id, "")};
+    std::vector<Budget> budgets = {show_budget(database, run_id, phase_id)};
+    if (!phase_id.empty()) {
+        return budgets;
+    }
     Statement query = database.prepare(
         std::string(budget_columns) +
         "JOIN phases USING (run_id, phase_id) WHERE run_id = ?1 ORDER BY ordinal");

@@ -52,7 +52,8 @@ struct Usage
     int64_t duration_ms = 0;
     bool estimated = false;
     std::optional<std::string>
-        request_id; ///< counted once per run, however often reported
+        request_id;                  ///< counted once per run, however often reported
+    std::string provider_request_id; ///< of an estimate, to find what it really was
 };
 
 /// Where a usage record came from and what it belongs to.
@@ -104,8 +105,10 @@ bool record_usage(Sqlite &database, const UsageOrigin &origin, const Usage &usag
 /// key look-ups, whatever the history.
 Budget show_budget(Sqlite &database, std::string_view run_id, std::string_view phase_id);
 
-/// The run's budget and then those of its phases in the plan's order.
-std::vector<Budget> list_budgets(Sqlite &database, std::string_view run_id);
+/// The run's budget and then those of its phases in the plan's order, or only that of the
+/// phase if one is named.
+std::vector<Budget> list_budgets(Sqlite &database, std::string_view run_id,
+                                 std::string_view phase_id = {});
 
 Json budget_to_json(const Budget &budget);
 

@@ -76,6 +76,12 @@ void GatewayBooks::fill(JournalSlot &slot, const LedgerCall &asked, UnixMs at)
     slot.input = bounded(asked.input);
     slot.output = 0;
     slot.output_seen = 0;
+    slot.output_told = 0;
+    slot.visible_bytes = 0;
+    slot.input_bound = asked.input_from_bytes ? slot.input : 0;
+    slot.input_known = 0;
+    slot.provider_request_id[0] = '\0';
+    slot.dialect = static_cast<uint16_t>(asked.dialect);
     slot.has_facts = asked.facts != nullptr;
     if (asked.facts != nullptr) {
         slot.facts = *asked.facts;
@@ -202,8 +208,15 @@ void GatewayBooks::reroute(CallId id, std::string_view provider) noexcept
     }
 }
 
-bool GatewayBooks::observe(CallId id, std::optional<int64_t> input_known,
-                           int64_t output_seen) noexcept
+void GatewayBooks::answered(CallId id, std::string_view provider_request_id) noexcept
+{
+    const uint32_t slot = slot_of(id);
+    if (slot != no_slot) {
+        store_text(journal_.slot(slot).provider_request_id, provider_request_id);
+    }
+}
+
+bool GatewayBooks::observe(CallId id, const MeterProgress &progress) noexcept
 {
     const uint32_t slot = slot_of(id);
     if (slot == no_slot) {
@@ -215,9 +228,13 @@ bool GatewayBooks::observe(CallId id, std::optional<int64_t> input_known,
         return false;
     }
     Call &call = calls_[slot];
-    const int64_t input = bounded(input_known.value_or(entry.input));
-    const int64_t output = std::max(entry.output, bounded(output_seen));
-    entry.output_seen = bounded(output_seen);
+    const int64_t input = bounded(progress.input_known.value_or(entry.input));
+    const int64_t output_seen = bounded(progress.output_within(entry.output));
+    const int64_t output = std::max(entry.output, output_seen);
+    entry.input_known = progress.input_known.has_value();
+    entry.output_seen = output_seen;
+    entry.output_told = bounded(progress.output_told);
+    entry.visible_bytes = bounded(progress.visible_bytes);
     if (input == entry.input && output == entry.output) {
         return true;
     }
@@ -253,6 +270,10 @@ void GatewayBooks::settle(CallId id, const Usage &usage, int64_t cache_write_lon
     entry.duration_ms = usage.duration_ms > 0
                             ? usage.duration_ms
                             : std::max<int64_t>(0, at - entry.started_at);
+    if (entry.estimated == 0) {
+        ratios.add(static_cast<Dialect>(entry.dialect), stored_text(entry.model),
+                   sample_of_slot(entry)); // as the model was asked for
+    }
     if (!usage.provider.empty()) {
         store_text(entry.provider, usage.provider);
     }
@@ -276,6 +297,11 @@ void GatewayBooks::settle(CallId id, const Usage &usage, int64_t cache_write_lon
     watch_level(owner);
     serve(owner);
     urgent_ = urgent_ || waiting_ > 0;
+}
+
+const CallRatios *GatewayBooks::ratios_of(const JournalSlot &slot) const
+{
+    return ratios.find(static_cast<Dialect>(slot.dialect), stored_text(slot.model));
 }
 
 void GatewayBooks::cancel(CallId id) noexcept
@@ -357,7 +383,7 @@ void GatewayBooks::end_calls(UnixMs at)
         const JournalSlot &entry = journal_.slot(slot);
         const JournalSlot::State state = slot_state(entry);
         if (state == JournalSlot::Forwarded) {
-            settle(id, usage_of_slot(entry, at), 0, at);
+            settle(id, usage_of_slot(entry, ratios_of(entry), at), 0, at);
         } else if (state == JournalSlot::Admitted || state == JournalSlot::Waiting) {
             cancel(id);
         }

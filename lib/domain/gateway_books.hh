@@ -3,6 +3,7 @@
 #include "domain/gateway_account.hh"
 #include "domain/gateway_journal.hh"
 #include "domain/gateway_ledger.hh"
+#include "domain/usage_ratios.hh"
 
 #include <chrono>
 #include <map>
@@ -29,14 +30,16 @@ public:
     Admission admit(const LedgerCall &asked, Time now, UnixMs at);
     void forwarding(CallId id) noexcept;
     void reroute(CallId id, std::string_view provider) noexcept;
-    bool observe(CallId id, std::optional<int64_t> input_known,
-                 int64_t output_seen) noexcept;
+    void answered(CallId id, std::string_view provider_request_id) noexcept;
+    bool observe(CallId id, const MeterProgress &progress) noexcept;
     void settle(CallId id, const Usage &usage, int64_t cache_write_long,
                 UnixMs at) noexcept;
     void cancel(CallId id) noexcept;
 
     /// Answers to calls that waited, not yet taken.
     std::vector<Admission> answers;
+
+    UsageRatios ratios; ///< of the calls that settled with their provider's figures
 
     LedgerStatus counts; ///< all but what can be counted now
 
@@ -114,6 +117,7 @@ private:
     std::optional<uint32_t> take_slot();
     uint32_t slot_of(CallId id) const noexcept; ///< no_slot for an unknown one
     CallId id_of(uint32_t slot) const noexcept;
+    const CallRatios *ratios_of(const JournalSlot &slot) const;
     void fill(JournalSlot &slot, const LedgerCall &asked, UnixMs at);
     void admit_call(uint32_t slot, int64_t output);
     void refuse_call(uint32_t slot, Refusal refusal, std::string reason);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "domain/dialect.hh"
 #include "domain/prices.hh"
 
 #include <cstdint>
@@ -24,7 +25,10 @@ struct LedgerCall
     std::string_view model;            ///< at most 95 bytes, cut beyond
     const ModelFacts *facts = nullptr; ///< null: tokens only, cost 0. Not kept.
 
+    Dialect dialect = Dialect::Other;
     int64_t input = 0; ///< the input is at most so many tokens
+    /// That bound is one of bytes (estimate_call()), not a provider's count.
+    bool input_from_bytes = true;
     /// Output of all choices together: what is wanted, what is accepted without waiting
     /// for more (<= wanted), and the least that makes sense (<= enough). For a client's
     /// own max_tokens enough is wanted; for a guessed limit it may be what the model

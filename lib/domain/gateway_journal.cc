@@ -26,7 +26,7 @@ struct JournalHeader
 };
 
 constexpr std::string_view magic = "apgate\n";
-constexpr uint32_t version = 1;
+constexpr uint32_t version = 2;
 constexpr size_t header_size = 4096;
 
 static_assert(std::is_trivially_copyable_v<JournalSlot>);
@@ -62,7 +62,7 @@ std::string_view stored_text(std::span<const char> field) noexcept
     return {field.data(), strnlen(field.data(), field.size())};
 }
 
-Usage usage_of_slot(const JournalSlot &slot, UnixMs now)
+Usage usage_of_slot(const JournalSlot &slot, const CallRatios *ratios, UnixMs now)
 {
     Usage usage;
     usage.provider = stored_text(slot.provider);
@@ -77,15 +77,23 @@ Usage usage_of_slot(const JournalSlot &slot, UnixMs now)
         usage.cost_microusd = slot.cost_microusd;
         usage.duration_ms = slot.duration_ms;
         usage.estimated = slot.estimated != 0;
+        if (usage.estimated) {
+            usage.provider_request_id = stored_text(slot.provider_request_id);
+        }
         return usage;
     }
-    const bool shows =
-        slot.streamed != 0 && slot.hidden_output == 0 && slot.output_seen > 0;
+    usage.provider_request_id = stored_text(slot.provider_request_id);
     usage.prompt_tokens = slot.input;
-    usage.completion_tokens =
-        shows ? std::max(slot.output_seen,
-                         std::min(slot.output, slot.output_seen + under_way))
-              : std::max(slot.output, slot.output_seen);
+    if (ratios != nullptr && slot.input_known == 0 && slot.input_bound > 0) {
+        usage.prompt_tokens = std::min(slot.input, ratios->input_of(slot.input_bound));
+    }
+    const CutAnswer cut = {slot.output,
+                           slot.output_told,
+                           slot.visible_bytes,
+                           under_way,
+                           slot.streamed != 0 && slot.output_seen > 0,
+                           slot.hidden_output != 0};
+    usage.completion_tokens = output_of(ratios, cut);
     usage.cost_microusd =
         slot.has_facts != 0
             ? cost_bound(slot.facts, usage.prompt_tokens, usage.completion_tokens)
@@ -93,6 +101,24 @@ Usage usage_of_slot(const JournalSlot &slot, UnixMs now)
     usage.duration_ms = std::max<int64_t>(0, now - slot.started_at);
     usage.estimated = true;
     return usage;
+}
+
+CallSample sample_of_slot(const JournalSlot &slot) noexcept
+{
+    CallSample sample;
+    sample.input_bound = slot.input_bound;
+    sample.input = slot.prompt_tokens;
+    if (slot.streamed != 0) {
+        sample.visible_bytes = slot.visible_bytes;
+        sample.visible_tokens = slot.completion_tokens;
+    }
+    if (slot.hidden_output != 0) {
+        // Where it is not told what the reasoning was, all of it may have been.
+        const bool told = slot.reasoning_tokens > 0;
+        sample.hidden_tokens = told ? slot.reasoning_tokens : slot.completion_tokens;
+        sample.visible_tokens -= told ? slot.reasoning_tokens : sample.visible_tokens;
+    }
+    return sample;
 }
 
 GatewayJournal::GatewayJournal(const std::string &path, uint32_t slots)

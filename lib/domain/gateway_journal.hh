@@ -1,5 +1,6 @@
 #pragma once
 
+#include "domain/call_ratios.hh"
 #include "domain/gateway_call.hh"
 #include "sys/mapped_file.hh"
 
@@ -35,6 +36,9 @@ struct JournalSlot
     int64_t input;      ///< bound, or what is known
     int64_t output;     ///< granted
     int64_t output_seen;
+    int64_t output_told;   ///< of it, what the provider has said
+    int64_t visible_bytes; ///< of the answer's text
+    int64_t input_bound;   ///< what bytes bounded the input to; 0: it was counted
     // The usage of a settled call.
     int64_t prompt_tokens;
     int64_t completion_tokens;
@@ -43,11 +47,14 @@ struct JournalSlot
     int64_t reasoning_tokens;
     int64_t cost_microusd;
     int64_t duration_ms;
-    uint32_t estimated;
+    uint8_t estimated;
+    uint8_t input_known; ///< `input` is what the provider said
+    uint16_t dialect;
     ModelFacts facts;
     char request_id[64];
     char provider[32];
     char model[96];
+    char provider_request_id[64]; ///< as the answer's header told it
 };
 
 /// The state of a slot, read or written so that another thread, or whoever reads the file
@@ -68,9 +75,13 @@ void store_text(std::span<char> field, std::string_view text) noexcept;
 std::string_view stored_text(std::span<const char> field) noexcept;
 
 /// The usage that a slot's call is recorded with: its own if it has settled, else an
-/// estimate: its input; of output what was seen and 256 tokens that may have been under
-/// way, or all it might make if it is not streamed, not all of it shows, or nothing came.
-Usage usage_of_slot(const JournalSlot &slot, UnixMs now);
+/// estimate from the ratios of its model (null: none are known), or where they do not
+/// tell, from bounds: its input; of output what was seen and 256 tokens that may have
+/// been under way, or all it might make if it is not streamed or nothing came.
+Usage usage_of_slot(const JournalSlot &slot, const CallRatios *ratios, UnixMs now);
+
+/// What a call that has ended with its provider's own figures tells of others.
+CallSample sample_of_slot(const JournalSlot &slot) noexcept;
 
 /// The journal of one gateway, see gateway_ledger.hh. Held locked.
 class GatewayJournal

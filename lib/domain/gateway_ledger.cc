@@ -57,6 +57,7 @@ public:
         , answers_fd_(make_event_fd())
         , outputs_(writer_.largest_outputs())
     {
+        books_.ratios.load(database_);
         journal_.begin(writer_.begin_gateway());
         thread_ = std::thread([this] { work(); });
     }
@@ -93,23 +94,18 @@ public:
 
     int answers_fd() const noexcept { return answers_fd_.get(); }
 
-    void forwarding(CallId call) noexcept
+    // For what nobody can be waiting for.
+    template <typename Work>
+    auto with_books(const Work &work)
     {
         const std::lock_guard lock(mutex_);
-        books_.forwarding(call);
+        return work(books_);
     }
 
-    void reroute(CallId call, std::string_view provider) noexcept
+    bool observe(CallId call, const MeterProgress &progress) noexcept
     {
         const std::lock_guard lock(mutex_);
-        books_.reroute(call, provider);
-    }
-
-    bool observe(CallId call, std::optional<int64_t> input_known,
-                 int64_t output_seen) noexcept
-    {
-        const std::lock_guard lock(mutex_);
-        const bool covered = books_.observe(call, input_known, output_seen);
+        const bool covered = books_.observe(call, progress);
         after_change();
         return covered;
     }
@@ -220,7 +216,7 @@ private:
     void end_gateway() noexcept
     {
         try {
-            writer_.end_gateway();
+            writer_.end_gateway(books_.ratios);
             journal_.end();
         } catch (const Error &) {
             // The next start does it: there is nothing left in the books.
@@ -346,18 +342,23 @@ std::vector<Admission> GatewayLedger::take_answers()
 
 void GatewayLedger::forwarding(CallId call) noexcept
 {
-    impl_->forwarding(call);
+    impl_->with_books([&](GatewayBooks &books) { books.forwarding(call); });
 }
 
 void GatewayLedger::reroute(CallId call, std::string_view provider) noexcept
 {
-    impl_->reroute(call, provider);
+    impl_->with_books([&](GatewayBooks &books) { books.reroute(call, provider); });
 }
 
-bool GatewayLedger::observe(CallId call, std::optional<int64_t> input_known,
-                            int64_t output_seen) noexcept
+void GatewayLedger::answered(CallId call, std::string_view provider_request_id) noexcept
 {
-    return impl_->observe(call, input_known, output_seen);
+    impl_->with_books(
+        [&](GatewayBooks &books) { books.answered(call, provider_request_id); });
+}
+
+bool GatewayLedger::observe(CallId call, const MeterProgress &progress) noexcept
+{
+    return impl_->observe(call, progress);
 }
 
 void GatewayLedger::settle(CallId call, const Usage &usage,
@@ -374,6 +375,14 @@ void GatewayLedger::cancel(CallId call) noexcept
 int64_t GatewayLedger::largest_output(std::string_view model) const
 {
     return impl_->largest_output(model);
+}
+
+CallRatios GatewayLedger::ratios_of(Dialect dialect, std::string_view model) const
+{
+    return impl_->with_books([&](GatewayBooks &books) {
+        const CallRatios *found = books.ratios.find(dialect, model);
+        return found == nullptr ? CallRatios() : *found;
+    });
 }
 
 void GatewayLedger::flush(std::chrono::milliseconds limit)

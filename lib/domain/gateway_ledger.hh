@@ -1,7 +1,9 @@
 #pragma once
 
+#include "domain/call_ratios.hh"
 #include "domain/gateway_call.hh"
 #include "domain/state.hh"
+#include "domain/usage_meter.hh"
 
 #include <chrono>
 #include <cstdint>
@@ -88,16 +90,18 @@ public:
     /// The call goes to another provider than the one it was admitted for.
     void reroute(CallId call, std::string_view provider) noexcept;
 
+    /// The answer has begun, and this is how the provider calls it (cut at 63 bytes).
+    void answered(CallId call, std::string_view provider_request_id) noexcept;
+
     /// What was seen of the answer so far. Once the input is known the rest of its bound
-    /// goes back to the account. `output_seen` beyond what was granted is reserved, too:
-    /// it is to be no bound, but what there was. False if the answer has grown beyond its
-    /// reservation and no more can be reserved: the caller should end it.
-    bool observe(CallId call, std::optional<int64_t> input_known,
-                 int64_t output_seen) noexcept;
+    /// goes back to the account. Output that the provider told beyond what was granted is
+    /// reserved, too. False if the answer has grown beyond its reservation and no more
+    /// can be reserved: the caller should end it.
+    bool observe(CallId call, const MeterProgress &progress) noexcept;
 
     /// The call has ended and used this: recorded once, in the next group commit. The
     /// usage's provider and model replace the call's unless empty; its cost is computed
-    /// here, from the call's facts.
+    /// here, from the call's facts. If it is no estimate, it counts for those to come.
     void settle(CallId call, const Usage &usage, int64_t cache_write_long = 0) noexcept;
 
     /// The call ended without any cost (never forwarded, or refused by the provider
@@ -107,6 +111,9 @@ public:
     /// The largest answer the model was seen to give, in tokens of output; 0 if none was.
     /// Kept in the database.
     int64_t largest_output(std::string_view model) const;
+
+    /// What the last calls of a model, as it was asked for, tell of one that was cut off.
+    CallRatios ratios_of(Dialect dialect, std::string_view model) const;
 
     /// Waits until all that was settled before is durable. Throws Error(TryAgain) if that
     /// takes longer than `limit`.

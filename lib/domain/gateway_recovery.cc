@@ -4,6 +4,7 @@
 #include "domain/gateway_amount.hh"
 #include "domain/gateway_journal.hh"
 #include "domain/process_row.hh"
+#include "domain/usage_ratios.hh"
 #include "sys/path.hh"
 
 #include <algorithm>
@@ -75,6 +76,8 @@ void record(Sqlite &database, int64_t reservation_id, Tranche &tranche,
 void record_slots(Sqlite &database, std::span<const JournalSlot> slots,
                   Tranches &tranches, Reconciliation &done, const Clock &clock)
 {
+    UsageRatios ratios;
+    ratios.load(database);
     for (const JournalSlot &slot : slots) {
         const JournalSlot::State state = slot_state(slot);
         const auto tranche = tranches.find(slot.reservation_id);
@@ -82,7 +85,9 @@ void record_slots(Sqlite &database, std::span<const JournalSlot> slots,
             tranche == tranches.end()) {
             continue;
         }
-        const Usage usage = usage_of_slot(slot, clock.now());
+        const CallRatios *known =
+            ratios.find(static_cast<Dialect>(slot.dialect), stored_text(slot.model));
+        const Usage usage = usage_of_slot(slot, known, clock.now());
         record(database, tranche->first, tranche->second,
                slot.has_attempt != 0 ? std::optional(slot.attempt) : std::nullopt, usage,
                clock);

@@ -73,7 +73,8 @@ bool GatewayStore::record(const JournalSlot &slot, std::string_view run_id,
         slot.has_attempt != 0 ? std::optional(slot.attempt) : std::nullopt, "gateway",
         slot.reservation_id > 0 ? std::optional(slot.reservation_id) : std::nullopt};
     try {
-        record_usage(database_, origin, usage_of_slot(slot, clock_.now()), clock_);
+        record_usage(database_, origin, usage_of_slot(slot, nullptr, clock_.now()),
+                     clock_);
         return true;
     } catch (const Error &error) {
         if (error.status() != ExitStatus::NoInput) {

@@ -16,9 +16,12 @@ int64_t GatewayWriter::begin_gateway()
     return gateway_id_;
 }
 
-void GatewayWriter::end_gateway()
+void GatewayWriter::end_gateway(UsageRatios &ratios)
 {
-    in_transaction(database_, [this] { store_.end_gateway(gateway_id_); });
+    in_transaction(database_, [&] {
+        UsageRatios::save(database_, ratios.take_changed());
+        store_.end_gateway(gateway_id_);
+    });
 }
 
 std::map<std::string, int64_t, std::less<>> GatewayWriter::largest_outputs()
@@ -64,6 +67,21 @@ void GatewayWriter::write(std::unique_lock<std::mutex> &lock, GatewayBooks &book
             grow(lock, books, *affected[i], affected);
         }
     }
+    save_ratios(lock, books);
+}
+
+void GatewayWriter::save_ratios(std::unique_lock<std::mutex> &lock, GatewayBooks &books)
+{
+    using namespace std::chrono_literals;
+    const GatewayBooks::Time now = GatewayBooks::Clock::now();
+    if (now - ratios_saved_ < 1s) {
+        return;
+    }
+    ratios_saved_ = now;
+    lock.lock();
+    const UsageRatios::Changed changed = books.ratios.take_changed();
+    lock.unlock();
+    UsageRatios::save(database_, changed);
 }
 
 void GatewayWriter::grow(std::unique_lock<std::mutex> &lock, GatewayBooks &books,

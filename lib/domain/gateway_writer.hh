@@ -26,16 +26,17 @@ class GatewayWriter
 public:
     GatewayWriter(Sqlite &database, const Clock &clock);
 
-    /// Registers this process as a gateway, and as one that has ended.
+    /// Registers this process as a gateway, and as one that has ended and learned this.
     int64_t begin_gateway();
-    void end_gateway();
+    void end_gateway(UsageRatios &ratios);
 
     std::map<std::string, int64_t, std::less<>> largest_outputs();
 
     /// Records `charges` and makes the tranches of `affected` what their plans say, in
     /// the caller's transaction: usage first, by which they shrink, then what they ask
     /// for, as far as there is room. Accounts that must give up something for others are
-    /// added to `affected`. `lock` is taken for each decision and not held on return.
+    /// added to `affected`. Once a second what was learned of models is saved, too.
+    /// `lock` is taken for each decision and not held on return.
     void write(std::unique_lock<std::mutex> &lock, GatewayBooks &books,
                const std::vector<GatewayCharge> &charges,
                std::vector<GatewayAccount *> &affected);
@@ -48,8 +49,10 @@ private:
     GatewayStore store_;
     int64_t gateway_id_ = 0;
     std::map<std::string, int64_t, std::less<>> saved_outputs_;
+    GatewayBooks::Time ratios_saved_{};
 
     void record(const std::vector<GatewayCharge> &charges);
+    void save_ratios(std::unique_lock<std::mutex> &lock, GatewayBooks &books);
     void grow(std::unique_lock<std::mutex> &lock, GatewayBooks &books,
               GatewayAccount &account, std::vector<GatewayAccount *> &affected);
 };

@@ -26,6 +26,14 @@ constexpr Rule rules[] = {
         FROM budgets b LEFT JOIN sums s USING (run_id, phase_id)
         WHERE b.tokens_used <> coalesce(s.tokens, 0)
             OR b.cost_used_microusd <> coalesce(s.cost, 0))sql"},
+    {"usage-reconciled", R"sql(
+        SELECT 'call ' || r.usage_id || ' was reconciled as ' || r.prompt_tokens
+            || ' + ' || r.completion_tokens || ' tokens, its usage says '
+            || u.prompt_tokens || ' + ' || u.completion_tokens
+        FROM usage_reconciliations r JOIN llm_usage_events u USING (usage_id)
+        WHERE u.estimated <> 0 OR u.prompt_tokens <> r.prompt_tokens
+            OR u.completion_tokens <> r.completion_tokens
+            OR u.cost_microusd <> r.cost_microusd)sql"},
     {"usage-models", R"sql(
         WITH sums (run_id, phase_id, model, calls, tokens, cost) AS (
             SELECT run_id, phase_id, model, count(*),

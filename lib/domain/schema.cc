@@ -9,6 +9,7 @@
 #include "domain/migrations/m0007_batch_jobs.hh"
 #include "domain/migrations/m0008_ledger.hh"
 #include "domain/migrations/m0009_builds.hh"
+#include "domain/migrations/m0010_estimates.hh"
 
 namespace ap {
 
@@ -25,6 +26,7 @@ constexpr Migration all_migrations[] = {
     {7, "batch jobs", migrations_sql::batch_jobs},
     {8, "ledger", migrations_sql::ledger},
     {9, "builds", migrations_sql::builds},
+    {10, "estimates of usage", migrations_sql::estimates},
 };
 
 } // namespace

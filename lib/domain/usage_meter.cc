@@ -63,7 +63,8 @@ public:
 
     const MeterProgress &progress() const noexcept { return progress_; }
 
-    MeteredUsage result(int64_t reserved_output, bool hidden_output) const
+    MeteredUsage result(int64_t reserved_output, bool hidden_output,
+                        const CallRatios *ratios) const
     {
         const UsageFigures &figures = reader_.figures();
         MeteredUsage result;
@@ -76,9 +77,9 @@ public:
                                             usage.prompt_tokens - usage.cached_tokens);
         result.cache_write_long =
             std::min(figures.cache_write_long.value_or(0), usage.cache_write_tokens);
-        usage.completion_tokens = figures.final
-                                      ? said_output()
-                                      : estimated_output(reserved_output, hidden_output);
+        usage.completion_tokens =
+            figures.final ? said_output()
+                          : estimated_output(reserved_output, hidden_output, ratios);
         usage.reasoning_tokens =
             std::min(figures.reasoning.value_or(0), usage.completion_tokens);
         return result;
@@ -146,16 +147,14 @@ private:
         return std::max(output, figures.total.value_or(0) - said_input().value_or(0));
     }
 
-    int64_t estimated_output(int64_t reserved, bool hidden) const
+    int64_t estimated_output(int64_t reserved, bool hidden,
+                             const CallRatios *ratios) const
     {
         if (form_.dialect == Dialect::OpenAiEmbeddings) {
             return 0;
         }
-        if (hidden || !streamed_ || !readable_) {
-            return std::max(reserved, said_output());
-        }
-        return std::max(said_output(),
-                        std::min(reserved, progress_.output_seen + under_way));
+        return output_of(ratios, {reserved, said_output(), progress_.visible_bytes,
+                                  under_way, streamed_ && readable_, hidden});
     }
 
     void update()
@@ -163,9 +162,10 @@ private:
         progress_.input_known = said_input();
         progress_.output_told = progress_.output_seen = said_output();
         progress_.final = reader_.figures().final;
+        progress_.visible_bytes = reader_.figures().visible_bytes;
         if (!progress_.final) {
             progress_.output_seen =
-                std::max(progress_.output_seen, reader_.figures().visible_bytes);
+                std::max(progress_.output_seen, progress_.visible_bytes);
         }
     }
 };
@@ -189,9 +189,10 @@ const MeterProgress &UsageMeter::progress() const noexcept
     return impl_->progress();
 }
 
-MeteredUsage UsageMeter::result(int64_t reserved_output, bool hidden_output) const
+MeteredUsage UsageMeter::result(int64_t reserved_output, bool hidden_output,
+                                const CallRatios *ratios) const
 {
-    return impl_->result(reserved_output, hidden_output);
+    return impl_->result(reserved_output, hidden_output, ratios);
 }
 
 } // namespace ap

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "domain/budget.hh"
+#include "domain/call_ratios.hh"
 #include "domain/dialect.hh"
 
 #include <algorithm>
@@ -28,7 +29,8 @@ struct MeterProgress
     /// Output tokens so far: what the provider said, or an upper bound from the visible
     /// text (a token is at least a byte), whichever is more.
     int64_t output_seen = 0;
-    bool final = false; ///< the provider has said the final usage
+    int64_t visible_bytes = 0; ///< of the answer's text, as it was streamed
+    bool final = false;        ///< the provider has said the final usage
 
     /// Output tokens so far, at most, of a call that was granted `output`: a provider
     /// that keeps to the limit makes no more of any number of bytes.
@@ -67,10 +69,12 @@ public:
 
     /// The usage of a response that came to its end, or was cut off. With the provider's
     /// final figures it is exact; without, it is an estimate (usage.estimated) from what
-    /// was seen, at most `reserved_output` of output: `reserved_output` itself when
-    /// `hidden_output` or when nothing can be seen in this form (a plain body without
-    /// usage), else what was seen plus 64 tokens that may have been under way.
-    MeteredUsage result(int64_t reserved_output, bool hidden_output) const;
+    /// was seen, at most `reserved_output` of output: that itself when nothing can be
+    /// seen in this form (a plain body without usage), else what the ratios of the
+    /// model's last calls make of what was seen (without: its bytes; all that was
+    /// reserved when `hidden_output`), plus 64 tokens that may have been under way.
+    MeteredUsage result(int64_t reserved_output, bool hidden_output,
+                        const CallRatios *ratios = nullptr) const;
 
 private:
     class Impl;

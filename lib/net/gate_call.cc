@@ -170,7 +170,9 @@ LedgerCall GateCall::ledger_call() const
     call.provider = provider_->name;
     call.model = estimate_.model;
     call.facts = facts;
+    call.dialect = route_.dialect;
     call.input = estimate_.input_bound;
+    call.input_from_bytes = !counted_;
     call.streamed = estimate_.stream;
     call.hidden_output = estimate_.hidden_output;
     if (route_.dialect == Dialect::OpenAiEmbeddings) {

@@ -110,6 +110,7 @@ private:
     void report(bool failed, const std::string &reason,
                 std::optional<std::chrono::milliseconds> retry_after = std::nullopt);
     void leave_queue();
+    MeteredUsage metered_usage() const;
     void settle();
     void begin_record(std::span<const HttpField> fields);
     void archive(bool complete);

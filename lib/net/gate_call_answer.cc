@@ -130,6 +130,9 @@ void GateCall::begin_answer(int status, std::span<const HttpField> fields)
                        .starts_with("text/event-stream");
         form.content_encoding = find_field(fields, "content-encoding").value_or("");
         meter_ = std::make_unique<UsageMeter>(form, estimate_.input_bound);
+        if (const auto name = provider_request_id(fields); !name.empty()) {
+            gateway_.ledger_.answered(reservation_, name);
+        }
         const bool readable =
             form.content_encoding.empty() || form.content_encoding == "identity";
         if (form.sse && readable && asks_usage()) {
@@ -162,9 +165,7 @@ void GateCall::on_piece(std::string_view piece)
     }
     if (meter_) {
         meter_->feed(piece);
-        const MeterProgress &progress = meter_->progress();
-        within = gateway_.ledger_.observe(reservation_, progress.input_known,
-                                          progress.output_within(output_));
+        within = gateway_.ledger_.observe(reservation_, meter_->progress());
     }
     pass(piece);
     if (!within && !finished_) {

@@ -69,6 +69,28 @@ void GateCall::leave_queue()
     }
 }
 
+// What the answer says it used, or an estimate where it does not.
+MeteredUsage GateCall::metered_usage() const
+{
+    const MeterProgress *progress = meter_ ? &meter_->progress() : nullptr;
+    if (progress != nullptr && progress->final) {
+        return meter_->result(output_, estimate_.hidden_output);
+    }
+    const CallRatios ratios = gateway_.ledger_.ratios_of(route_.dialect, estimate_.model);
+    MeteredUsage metered;
+    if (meter_) {
+        metered = meter_->result(output_, estimate_.hidden_output, &ratios);
+    } else {
+        metered.usage.prompt_tokens = estimate_.input_bound;
+        metered.usage.completion_tokens = output_;
+        metered.usage.estimated = true;
+    }
+    if ((progress == nullptr || !progress->input_known) && !counted_) {
+        metered.usage.prompt_tokens = ratios.input_of(estimate_.input_bound);
+    }
+    return metered;
+}
+
 // What the call used goes into the books, once.
 void GateCall::settle()
 {
@@ -83,14 +105,7 @@ void GateCall::settle()
         gateway_.ledger_.cancel(reservation);
         return;
     }
-    MeteredUsage metered;
-    if (meter_) {
-        metered = meter_->result(output_, estimate_.hidden_output);
-    } else {
-        metered.usage.prompt_tokens = estimate_.input_bound;
-        metered.usage.completion_tokens = output_;
-        metered.usage.estimated = true;
-    }
+    MeteredUsage metered = metered_usage();
     Usage &usage = metered.usage;
     usage.provider = provider_->name;
     usage.duration_ms = since(began_).count();

@@ -136,6 +136,17 @@ retry_after(std::span<const HttpField> fields, std::chrono::system_clock::time_p
                     std::chrono::ceil<std::chrono::milliseconds>(until));
 }
 
+std::string_view provider_request_id(std::span<const HttpField> fields)
+{
+    for (const HttpField &field : fields) {
+        if (same_field_name(field.name, "request-id") ||
+            same_field_name(field.name, "x-request-id")) {
+            return field.value;
+        }
+    }
+    return {};
+}
+
 std::string gate_breaker_name(std::string_view provider, std::string_view model)
 {
     std::string name = "gate." + std::string(provider);

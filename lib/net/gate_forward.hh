@@ -37,6 +37,10 @@ std::string_view guessed_family(std::span<const HttpField> fields, std::string_v
 std::optional<std::chrono::milliseconds>
 retry_after(std::span<const HttpField> fields, std::chrono::system_clock::time_point now);
 
+/// What the provider calls the request it answers: the field request-id (Anthropic) or
+/// x-request-id (OpenAI); empty if it does not tell.
+std::string_view provider_request_id(std::span<const HttpField> fields);
+
 /// The name of the breaker of a provider and model: "gate.PROVIDER.MODEL", with what no
 /// name may hold replaced.
 std::string gate_breaker_name(std::string_view provider, std::string_view model);

@@ -27,6 +27,7 @@ class Served:
         entry = {
             "number": request.number, "method": request.method, "path": request.target,
             "dialect": dialect, "status": status, "outcome": outcome, "key": request.key,
+            "request_id": request.identity("req_"),
             "duration_ms": round((time.monotonic() - begun) * 1000),
             "at_ms": round(time.time() * 1000),
         }

@@ -1,6 +1,7 @@
 """Routes requests to the dialects, and the control endpoint under /mock/."""
 
 import asyncio
+import dataclasses
 import json
 import re
 
@@ -96,6 +97,7 @@ class Server:
         route = route_of(request)
         dialect, handler, error = route or ("unknown", None, openai_chat.error)
         scenario, answer, reply = self._decide(request, handler, error)
+        reply = named(reply, request, dialect)
         delivery = Delivery(reader, writer, scenario, request.wants_close())
         outcome = "client_gone"
         try:
@@ -150,6 +152,16 @@ class Server:
             reply = Reply([Part(b'{"error":"no such control"}')], status=404)
         closes = await Delivery(reader, writer, Scenario(), request.wants_close()).send(reply)
         return not closes
+
+
+def named(reply, request, dialect):
+    """The reply with the field in which its provider names the request, if it does."""
+    fields = {"anthropic": "request-id", "openai": "x-request-id"}
+    field = fields.get(dialect.partition("-")[0])
+    if field is None:
+        return reply
+    name = (field, request.identity("req_"))
+    return dataclasses.replace(reply, headers=(*reply.headers, name))
 
 
 def error_reply(status, scenario, error):

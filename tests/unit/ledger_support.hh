@@ -80,6 +80,12 @@ inline ap::Usage usage_of(int64_t input, int64_t output)
     return usage;
 }
 
+/// An answer of which the provider has told all that was seen.
+inline ap::MeterProgress seen(std::optional<int64_t> input, int64_t output)
+{
+    return {input, output, output, output, false};
+}
+
 /// Waits for the next answers; none if there is no answer in time.
 inline std::vector<ap::Admission> next_answers(ap::GatewayLedger &ledger, int limit_ms)
 {

@@ -13,6 +13,7 @@ using check::admitted;
 using check::call_of;
 using check::Installation;
 using check::next_answers;
+using check::seen;
 using check::usage_of;
 
 namespace {
@@ -321,7 +322,7 @@ void known_input_frees_what_its_bound_held()
     GatewayLedger ledger(installation.paths(), quick);
     const Admission first = admitted(ledger, call_of("a", 3000, 500));
     CHECK(ledger.admit(call_of("b", 2000, 500)).state == State::Waiting);
-    CHECK(ledger.observe(first.call, 300, 1));
+    CHECK(ledger.observe(first.call, seen(300, 1)));
     const auto answers = next_answers(ledger, 5000);
     CHECK_EQUAL(answers.size(), size_t{1});
     CHECK(answers[0].state == State::Admitted);
@@ -337,7 +338,7 @@ void more_than_was_reserved_is_recorded_and_stops_the_rest()
     GatewayLedger ledger(installation.paths(), quick);
     const Admission call = admitted(ledger, call_of("a", 1000, 500));
     ledger.forwarding(call.call);
-    CHECK(!ledger.observe(call.call, std::nullopt, 5000));
+    CHECK(!ledger.observe(call.call, seen({}, 5000)));
     ledger.settle(call.call, usage_of(1000, 5000));
     ledger.flush(10s);
     CHECK_EQUAL(
@@ -420,7 +421,7 @@ void ids_of_calls_that_ended_are_ignored()
     ledger.settle(call.call, usage_of(10, 16));
     ledger.cancel(0);
     ledger.cancel(~CallId{0});
-    CHECK(!ledger.observe(call.call, 1, 1));
+    CHECK(!ledger.observe(call.call, seen(1, 1)));
     ledger.flush(10s);
     CHECK_EQUAL(
         installation.number("SELECT tokens_used FROM budgets WHERE phase_id = ''"), 26);

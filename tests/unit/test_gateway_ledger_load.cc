@@ -11,6 +11,7 @@ using namespace ap;
 using namespace std::chrono_literals;
 using check::call_of;
 using check::Installation;
+using check::seen;
 using check::usage_of;
 
 namespace {
@@ -156,9 +157,9 @@ void call_until_refused(GatewayLedger &ledger, Dispatcher &dispatcher, const Sce
         }
         if (i % 10 ==
             9) { // the client goes away: an estimate that is not below the truth
-            CHECK(ledger.observe(admission.call, input, made));
+            CHECK(ledger.observe(admission.call, seen(input, made)));
         } else if (i % 2 == 0) {
-            CHECK(ledger.observe(admission.call, input, made / 2));
+            CHECK(ledger.observe(admission.call, seen(input, made / 2)));
         }
         ledger.settle(admission.call, usage_of(input, made));
         tally.used += input + made;

@@ -17,6 +17,7 @@ using namespace std::chrono_literals;
 using check::admitted;
 using check::call_of;
 using check::Installation;
+using check::seen;
 using check::usage_of;
 
 namespace {
@@ -58,7 +59,7 @@ void make_calls_in_every_state(const Installation &installation,
     const Admission kept = admitted(ledger, call_of("kept", 100, 50));
     static_cast<void>(kept); // admitted, but not sent
     ledger.forwarding(stream.call);
-    static_cast<void>(ledger.observe(stream.call, 700, 100));
+    static_cast<void>(ledger.observe(stream.call, seen(700, 100)));
     ledger.forwarding(settled.call);
     ledger.settle(settled.call, usage_of(900, 40));
     ledger.forwarding(sent.call);
@@ -90,6 +91,62 @@ void calls_of_a_killed_gateway_are_recorded_once()
         CHECK(!finding.rule.starts_with("budget") &&
               !finding.rule.starts_with("gateway") && !finding.rule.starts_with("day"));
     }
+}
+
+// A streamed call of the model with an input of at most `bound`.
+LedgerCall stream_of(std::string_view request_id, int64_t bound, int64_t output)
+{
+    LedgerCall call = call_of(request_id, bound, output);
+    call.dialect = Dialect::OpenAiChat;
+    call.streamed = true;
+    return call;
+}
+
+// Each with a tenth of the bound as its input and a token for five bytes.
+void make_whole_calls(GatewayLedger &ledger, int count)
+{
+    for (int i = 0; i < count; ++i) {
+        const Admission call =
+            admitted(ledger, stream_of("whole" + std::to_string(i), 1000, 500));
+        ledger.forwarding(call.call);
+        static_cast<void>(ledger.observe(call.call, {{}, 0, 500, 2000, false}));
+        ledger.settle(call.call, usage_of(100, 400));
+    }
+}
+
+void a_killed_gateway_s_streams_are_estimated_by_what_was_seen_before()
+{
+    const Installation installation;
+    installation.budget("r", "", 100'000);
+    installation.budget("r", "p", 50'000);
+    {
+        GatewayLedger ledger(installation.paths(), quick);
+        make_whole_calls(ledger, CallRatios::enough);
+    }
+    in_killed_process([&] {
+        GatewayLedger ledger(installation.paths(), quick); // knows what the last one did
+        const Admission cut = admitted(ledger, stream_of("cut", 1000, 5000));
+        ledger.forwarding(cut.call);
+        ledger.answered(cut.call, "req_1");
+        static_cast<void>(ledger.observe(cut.call, {{}, 0, 1000, 1000, false}));
+        LedgerCall other = stream_of("unknown", 1000, 5000);
+        other.model = "other";
+        const Admission unknown = admitted(ledger, other);
+        ledger.forwarding(unknown.call);
+        LedgerCall counted = stream_of("counted", 1000, 5000);
+        counted.input_from_bytes = false;
+        const Admission exact = admitted(ledger, counted);
+        ledger.forwarding(exact.call);
+        kill(getpid(), SIGKILL);
+    });
+    reconcile(installation);
+    // 100 and 200 with their margins, and 256 that may have been under way
+    CHECK_EQUAL(installation.open().query_text(
+                    "SELECT group_concat(request_id || ' ' || prompt_tokens || ' ' || "
+                    "completion_tokens || ' ' || coalesce(provider_request_id, '-'), "
+                    "', ') FROM (SELECT * FROM llm_usage_events WHERE estimated = 1 "
+                    "ORDER BY request_id)"),
+                "counted 1000 5000 -, cut 136 463 req_1, unknown 1000 5000 -");
 }
 
 void the_next_gateway_closes_the_books_of_the_last()
@@ -207,7 +264,7 @@ void serve_calls(GatewayLedger &ledger, std::mutex &answers, Provider &provider,
             const int64_t piece = std::min(admission.output - output, 1 + below(200));
             delivery.tokens += piece;
             output += piece;
-            static_cast<void>(ledger.observe(admission.call, input, output));
+            static_cast<void>(ledger.observe(admission.call, seen(input, output)));
             if (below(4) == 0) {
                 std::this_thread::sleep_for(std::chrono::microseconds(below(500)));
             }
@@ -302,6 +359,7 @@ int main()
 {
     const CMUnitTest tests[] = {
         TEST(calls_of_a_killed_gateway_are_recorded_once),
+        TEST(a_killed_gateway_s_streams_are_estimated_by_what_was_seen_before),
         TEST(the_next_gateway_closes_the_books_of_the_last),
         TEST(a_living_gateway_is_left_alone),
         TEST(after_a_power_loss_the_whole_tranche_counts),
