@@ -1,9 +1,10 @@
-#include "base/text.hh"
 #include "cli/listing.hh"
 #include "cli/tool.hh"
 #include "domain/budget_options.hh"
 #include "domain/budget_report.hh"
 #include "domain/control.hh"
+#include "domain/llm_budget.hh"
+#include "domain/usage_reconciliation.hh"
 
 #include <cstdio>
 #include <cstdlib>
@@ -14,10 +15,11 @@ using ap::ExitStatus;
 
 constexpr ap::Option options[] = {
     {'t', "tokens", "N", "set, set-day: the token cap; reserve: tokens to reserve"},
-    {'c', "cost-usd", "X", "dollars: set a cap (or none), reserve, or report"},
-    {'f', "file", "PATH", "report: read usage as JSON lines (- for standard input)"},
-    {0, "prompt-tokens", "N", "report, settle: input tokens, cached ones included"},
-    {0, "completion-tokens", "N", "report, settle: output tokens"},
+    {'c', "cost-usd", "X", "dollars: a cap (or none), what is reserved or was used"},
+    {'f', "file", "PATH",
+     "report, reconcile: read usage as JSON lines (- for standard input)"},
+    {0, "prompt-tokens", "N", "what was used: input tokens, cached ones included"},
+    {0, "completion-tokens", "N", "what was used: output tokens"},
     {0, "model", "NAME", "report, settle: the model"},
     {0, "provider", "NAME", "report, settle: the provider"},
     {0, "request-id", "ID", "report: counted once, however often it is reported"},
@@ -36,6 +38,8 @@ constexpr ap::Verb verbs[] = {
     {"set-day", "", "change the caps of every day", 0, 0},
     {"reserve", "RUN [PHASE]", "reserve tokens and print the reservation", 1, 2},
     {"settle", "ID", "replace a reservation by what was used", 1, 1},
+    {"estimates", "RUN", "list the calls that were settled at an estimate", 1, 1},
+    {"reconcile", "RUN [CALL]", "replace estimates by what the provider says", 1, 2},
     {"watch", "RUN", "print the totals when they change, until the run ends", 1, 1},
 };
 
@@ -63,9 +67,7 @@ ExitStatus show(const ap::Arguments &arguments, ap::Sqlite &database)
     const std::string run = arguments.operand(0);
     const std::string phase = arguments.operand(1);
     ap::Listing listing(arguments.has("json"), ap::budget_headings());
-    for (const ap::Budget &budget :
-         phase.empty() ? ap::list_budgets(database, run)
-                       : std::vector{ap::show_budget(database, run, phase)}) {
+    for (const ap::Budget &budget : ap::list_budgets(database, run, phase)) {
         const std::string name = budget.phase_id.empty() ? run : "  " + budget.phase_id;
         listing.add(ap::budget_to_json(budget).dump(), ap::budget_row(name, budget));
     }
@@ -83,25 +85,16 @@ ExitStatus report(const ap::Arguments &arguments, ap::State &state)
     if (run.empty()) {
         throw ap::UsageError("no run: give RUN or set AUTOPACK_RUN_ID");
     }
-    const auto usage = ap::usage_options(values_of(arguments), "file");
-    const std::vector<ap::Usage> records =
-        usage ? std::vector{*usage}
-              : ap::usage_from_file(arguments.value("file").value_or("-"));
-    return ap::report_usage(state, run, phase, records, ap::SystemClock())
+    return ap::report_usage(state, run, phase, ap::reported_usage(values_of(arguments)),
+                            ap::SystemClock())
                ? ExitStatus::BudgetExhausted
                : ExitStatus::Done;
 }
 
 ExitStatus set(const ap::Arguments &arguments, ap::State &state)
 {
-    ap::BudgetChange change;
-    change.token_cap = arguments.integer("tokens", 0, ap::largest_amount);
-    const ap::OptionValue value = values_of(arguments);
-    change.cost_cap_microusd = value("cost-usd") == "none" ? -1 : ap::cost_option(value);
-    if (!change.token_cap && !change.cost_cap_microusd) {
-        throw ap::UsageError("set: --tokens or --cost-usd is needed");
-    }
-    ap::set_budget(state.database(), arguments.operand(0), arguments.operand(1), change);
+    ap::set_budget(state.database(), arguments.operand(0), arguments.operand(1),
+                   ap::cap_options(values_of(arguments)));
     ap::wake_executors(state.paths(), arguments.operand(0));
     return ExitStatus::Done;
 }
@@ -116,23 +109,11 @@ ExitStatus show_day(const ap::Arguments &arguments, ap::Sqlite &database)
     return ExitStatus::Done;
 }
 
-ExitStatus set_day(const ap::Arguments &arguments, ap::Sqlite &database)
-{
-    ap::set_day_caps(database, ap::day_cap_options(values_of(arguments)));
-    return ExitStatus::Done;
-}
-
 ExitStatus reserve(const ap::Arguments &arguments, ap::Sqlite &database)
 {
-    ap::ReservationRequest request;
+    ap::ReservationRequest request = ap::reservation_options(values_of(arguments));
     request.run_id = arguments.operand(0);
     request.phase_id = arguments.operand(1);
-    request.tokens = arguments.integer("tokens", 0, ap::largest_amount).value_or(0);
-    request.cost_microusd = ap::cost_option(values_of(arguments)).value_or(0);
-    request.purpose = arguments.value("purpose").value_or("");
-    if (request.tokens == 0 && request.cost_microusd == 0) {
-        throw ap::UsageError("reserve: --tokens or --cost-usd is needed");
-    }
     const int64_t id = ap::reserve(database, request, ap::SystemClock());
     ap::print(arguments.has("json")
                   ? ap::Json::object().set("reservation_id", id).dump() + "\n"
@@ -142,16 +123,29 @@ ExitStatus reserve(const ap::Arguments &arguments, ap::Sqlite &database)
 
 ExitStatus settle(const ap::Arguments &arguments, ap::Sqlite &database)
 {
-    const auto id = ap::parse_integer(arguments.operand(0), 1, INT64_MAX);
-    if (!id) {
-        throw ap::UsageError("settle: expected the number of a reservation, got '" +
-                             ap::printable(arguments.operand(0)) + "'");
-    }
-    const auto usage = ap::usage_options(values_of(arguments), "release");
-    if (!usage && !arguments.has("release")) {
-        throw ap::UsageError("settle: say what was used, or --release");
-    }
-    ap::settle(database, *id, usage.value_or(ap::Usage{}), ap::SystemClock());
+    ap::settle(database, ap::reservation_operand(arguments.operand(0)),
+               ap::settled_usage(values_of(arguments)), ap::SystemClock());
+    return ExitStatus::Done;
+}
+
+ExitStatus estimates(const ap::Arguments &arguments, ap::Sqlite &database)
+{
+    ap::Listing listing(arguments.has("json"), ap::estimate_headings());
+    ap::for_each_estimate(
+        database, arguments.operand(0), [&](const ap::EstimatedCall &call) {
+            listing.add(ap::estimate_to_json(call).dump(), ap::estimate_row(call));
+        });
+    listing.finish();
+    return ExitStatus::Done;
+}
+
+ExitStatus reconcile(const ap::Arguments &arguments, ap::State &state)
+{
+    const ap::OptionValue value = values_of(arguments);
+    ap::reconcile_usage(state.database(), arguments.operand(0),
+                        ap::told_usage(arguments.operand(1), value),
+                        ap::installed_prices(), ap::SystemClock());
+    ap::wake_executors(state.paths(), arguments.operand(0));
     return ExitStatus::Done;
 }
 
@@ -177,19 +171,25 @@ ExitStatus watch(const ap::Arguments &arguments, ap::Sqlite &database)
 ExitStatus manage(const ap::Arguments &arguments)
 {
     const std::string_view verb = arguments.verb();
-    const bool reads = verb == "show" || verb == "show-day" || verb == "watch";
+    const bool reads =
+        verb == "show" || verb == "show-day" || verb == "estimates" || verb == "watch";
     ap::State state(ap::state_paths(arguments.value("db")),
                     reads ? ap::State::Access::Read : ap::State::Access::Write,
                     spec.name);
     ap::Sqlite &database = state.database();
-    return verb == "show"       ? show(arguments, database)
-           : verb == "report"   ? report(arguments, state)
-           : verb == "set"      ? set(arguments, state)
-           : verb == "show-day" ? show_day(arguments, database)
-           : verb == "set-day"  ? set_day(arguments, database)
-           : verb == "reserve"  ? reserve(arguments, database)
-           : verb == "settle"   ? settle(arguments, database)
-                                : watch(arguments, database);
+    if (verb == "set-day") {
+        ap::set_day_caps(database, ap::day_cap_options(values_of(arguments)));
+        return ExitStatus::Done;
+    }
+    return verb == "show"        ? show(arguments, database)
+           : verb == "report"    ? report(arguments, state)
+           : verb == "set"       ? set(arguments, state)
+           : verb == "show-day"  ? show_day(arguments, database)
+           : verb == "reserve"   ? reserve(arguments, database)
+           : verb == "settle"    ? settle(arguments, database)
+           : verb == "estimates" ? estimates(arguments, database)
+           : verb == "reconcile" ? reconcile(arguments, state)
+                                 : watch(arguments, database);
 }
 
 } // namespace

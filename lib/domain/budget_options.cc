@@ -67,6 +67,54 @@ std::optional<Usage> usage_options(const OptionValue &value, std::string_view ot
     return usage;
 }
 
+std::vector<Usage> reported_usage(const OptionValue &value)
+{
+    const auto usage = usage_options(value, "file");
+    return usage ? std::vector{*usage} : usage_from_file(value("file").value_or("-"));
+}
+
+Usage settled_usage(const OptionValue &value)
+{
+    const auto usage = usage_options(value, "release");
+    if (!usage && !value("release")) {
+        throw UsageError("settle: say what was used, or --release");
+    }
+    return usage.value_or(Usage{});
+}
+
+int64_t reservation_operand(const std::string &text)
+{
+    const auto id = parse_integer(text, 1, INT64_MAX);
+    if (!id) {
+        throw UsageError("settle: expected the number of a reservation, got '" +
+                         printable(text) + "'");
+    }
+    return *id;
+}
+
+BudgetChange cap_options(const OptionValue &value)
+{
+    BudgetChange change;
+    change.token_cap = token_option(value, "tokens");
+    change.cost_cap_microusd = value("cost-usd") == "none" ? -1 : cost_option(value);
+    if (!change.token_cap && !change.cost_cap_microusd) {
+        throw UsageError("set: --tokens or --cost-usd is needed");
+    }
+    return change;
+}
+
+ReservationRequest reservation_options(const OptionValue &value)
+{
+    ReservationRequest request;
+    request.tokens = token_option(value, "tokens").value_or(0);
+    request.cost_microusd = cost_option(value).value_or(0);
+    request.purpose = value("purpose").value_or("");
+    if (request.tokens == 0 && request.cost_microusd == 0) {
+        throw UsageError("reserve: --tokens or --cost-usd is needed");
+    }
+    return request;
+}
+
 DayCapChange day_cap_options(const OptionValue &value)
 {
     constexpr int64_t no_cap = -1;

@@ -26,6 +26,24 @@ std::optional<int64_t> cost_option(const OptionValue &value);
 /// `other` was given beside them, the option that tells it in another way.
 std::optional<Usage> usage_options(const OptionValue &value, std::string_view other);
 
+/// What report is to record: from those options, or else from the file of --file
+/// (standard input without that).
+std::vector<Usage> reported_usage(const OptionValue &value);
+
+/// What settle puts in a reservation's place: from those options, or nothing by
+/// --release. Throws UsageError for neither.
+Usage settled_usage(const OptionValue &value);
+
+/// The number of a reservation. Throws UsageError.
+int64_t reservation_operand(const std::string &text);
+
+/// --tokens and --cost-usd as caps of a run or phase, "none" for no cap in money. Throws
+/// UsageError, also when neither was given.
+BudgetChange cap_options(const OptionValue &value);
+
+/// What reserve is to reserve: --tokens, --cost-usd, --purpose. Throws UsageError.
+ReservationRequest reservation_options(const OptionValue &value);
+
 /// --tokens and --cost-usd as caps of the day, "none" for no cap. Throws UsageError, also
 /// when neither was given.
 DayCapChange day_cap_options(const OptionValue &value);

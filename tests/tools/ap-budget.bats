@@ -366,3 +366,50 @@ PLAN
         run -2 ap-budget $words
     done
 }
+
+@test "estimates are listed and reconciled with what the provider says" {
+    ap-budget report r a --prompt-tokens 10 --request-id exact
+    ap-budget report r a <<'LINES'
+{"prompt_tokens": 300, "completion_tokens": 50, "estimated": true, "request_id": "x", "provider": "p", "model": "m"}
+{"prompt_tokens": 70, "completion_tokens": 0, "estimated": true, "request_id": "y"}
+LINES
+    run -0 --separate-stderr ap-budget estimates r
+    [ "${#lines[@]}" -eq 3 ]
+    [[ "${lines[0]}" =~ ^CALL\ +RECORDED\ +PHASE\ +PROVIDER\ +MODEL\ +INPUT\ +OUTPUT ]]
+    [[ "${lines[1]}" =~ ^\ *2\ .*\ a\ +p\ +m\ +300\ +50\ +\$0\.0000\ +- ]]
+    [ "$(ap-budget estimates r --json | jq -c '[.call, .phase_id, .request_id]' |
+        paste -sd' ')" = '[2,"a","x"] [3,"a","y"]' ]
+    ap-budget reconcile r 2 --prompt-tokens 100 --completion-tokens 20
+    [ "$(member tokens_used) $(member tokens_used a)" = "200 200" ]
+    echo '{"call": "y", "input_tokens": 5, "output_tokens": 5, "cost_usd": 0.5}' |
+        ap-budget reconcile r
+    [ "$(member tokens_used) $(member cost_used_microusd)" = "140 500000" ]
+    ap-budget reconcile r x --prompt-tokens 100 --completion-tokens 20
+    [ "$(member tokens_used)" -eq 140 ]
+    [ -z "$(ap-budget estimates r --json)" ]
+    [ "$(query "SELECT estimated_prompt_tokens FROM usage_reconciliations
+        WHERE usage_id = 2")" -eq 300 ]
+    ap-db check
+}
+
+@test "what is no estimate is not reconciled, and of many calls all are or none" {
+    ap-budget report r a --prompt-tokens 10 --request-id exact
+    echo '{"prompt_tokens": 300, "estimated": true, "request_id": "x"}' | ap-budget report r a
+    run -65 --separate-stderr ap-budget reconcile r exact \
+        --prompt-tokens 1 --completion-tokens 1
+    [ "$stderr" = "ap-budget: call exact: expected an estimate, got what the provider said" ]
+    run -66 ap-budget reconcile r nope --prompt-tokens 1 --completion-tokens 1
+    printf '%s\n' '{"call": "x", "prompt_tokens": 1, "completion_tokens": 1}' \
+        '{"call": "exact", "prompt_tokens": 1, "completion_tokens": 1}' > told
+    run -65 ap-budget reconcile r --file told
+    echo '{"call": "x"}' > told
+    run -65 --separate-stderr ap-budget reconcile r --file told
+    [[ "$stderr" == "ap-budget: told:1: "*"; nothing was reconciled" ]]
+    for words in "reconcile r x --prompt-tokens 1" "reconcile r x" \
+        "reconcile r --prompt-tokens 1 --completion-tokens 1" \
+        "reconcile r x --prompt-tokens 1 --completion-tokens 1 --model m"; do
+        # shellcheck disable=SC2086
+        run -2 ap-budget $words
+    done
+    [ "$(member tokens_used)" -eq 310 ]
+}

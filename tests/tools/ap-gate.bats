@@ -208,6 +208,44 @@ teardown() {
     [ "$(query 'SELECT estimated FROM llm_usage_events')" -eq 1 ]
 }
 
+# chat NUMBER [CURL-ARGUMENT...]: a stream of OpenAI, which tells its usage at the end.
+chat() {
+    local words
+    words=$(printf "word$1 %.0s" {1..300})
+    shift
+    curl -sN "$url/v1/chat/completions" -H "Authorization: Bearer $key" "$@" \
+        -d "{\"model\": \"gpt-4o\", \"stream\": true, \"max_tokens\": 900,
+             \"messages\": [{\"role\": \"user\", \"content\": \"$words\"}]}"
+}
+
+@test "a cut stream is charged by what whole ones came to, and found at the provider" {
+    start_gate
+    seq 10 33 | while read -r number; do
+        chat "$number" -H 'x-mock-scenario: {"output_tokens": 400}' > /dev/null
+    done
+    wait_until recorded 24
+    # What was learned is kept when the gateway goes.
+    stop_gate
+    start_gate
+    chat 50 -H 'x-mock-scenario: {"output_tokens": 800, "stall_after_events": 100}' \
+        --max-time 1 > part || true
+    wait_until recorded 25
+    estimate=$(ap-budget estimates r --json)
+    cut() { jq -e 'select(.outcome != "complete")' served > truth; }
+    wait_until cut
+    # A body of 300 words of 7 bytes is worth 2,300 at a token a byte.
+    jq -e -s '.[0].prompt_tokens as $e | .[1].prompt_tokens as $t |
+        $e >= $t and $e < $t * 1.2' <(echo "$estimate") truth
+    jq -e -s '.[0].completion_tokens as $e | .[1].completion_sent as $t |
+        $e >= $t and $e < $t * 1.2 + 70' <(echo "$estimate") truth
+    # The provider's name for it is that of its record.
+    [ "$(jq -r .provider_request_id <<< "$estimate")" = "$(jq -r .request_id truth)" ]
+    jq -c '{call: .request_id, prompt_tokens, completion_tokens: .completion_sent}' truth |
+        ap-budget reconcile r
+    [ "$(query 'SELECT max(estimated) FROM llm_usage_events')" -eq 0 ]
+    ap-db check
+}
+
 @test "errors of the provider pass, are tried again where safe, and cost nothing" {
     configure '{"retry": {"attempts": 2, "backoff": "10ms"}}'
     start_gate
