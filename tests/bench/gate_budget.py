@@ -18,10 +18,12 @@ os.environ.setdefault("AP_SOURCE", os.path.abspath(os.path.join(os.path.dirname(
 from gate_load import load  # noqa: E402
 
 CALLERS = (1, 16, 64, 256)
+LEARNED = 48  # calls of the model that the gateway has seen before
 WAYS = {
     "clients stay": {"leaving": 0, "kills": 0},
     "clients leave": {"leaving": 0.1, "kills": 0},
     "gateway killed": {"leaving": 0.1, "kills": 1},
+    "killed, then reconciled": {"leaving": 0.1, "kills": 1, "reconciles": True},
 }
 MUST_BE_0 = {
     "tokens of overshoot": "overshoot",
@@ -56,7 +58,7 @@ def measure(bench, family, callers, way, number):
         result = load(
             bench.fresh_directory("gate"), built("AP_TOOLS"), f"{number} {kind}", family=family,
             callers=callers, streamed=kind % 2 == 0, limited=kind < 2,
-            count=max(200, 2 * callers), **WAYS[way],
+            count=max(200, 2 * callers), learned=LEARNED, **WAYS[way],
         )  # fmt: skip
         faults = result.faults(WAYS[way]["kills"])
         if any(name.startswith("calls ended") for name in faults):

@@ -84,12 +84,15 @@ class Gate:
     """ap-gate in `directory`, which can be killed and started again, before a mock; and a
     run with an attempt under way that has `room` tokens left of a cap ten times as high."""
 
-    def __init__(self, directory, tools, family, room):
+    def __init__(self, directory, tools, family, room, reconciles=False):
         self.directory = directory
         self.tools = tools
         self.family = family
+        self.room = room
         self.cap = room * 10
         self.spent = self.cap - room
+        self.reconciles = reconciles  # after a kill, as a person would
+        self.before = 0  # calls that were made before the cap was so near
         self.mock = self.gate = None
         self.moving = threading.Event()  # set while callers may come
         self.highest = -self.cap  # of used + reserved beyond the cap, as ever seen
@@ -107,6 +110,7 @@ class Gate:
             json.dump(config, file)
         self.make_run()
         self.start()
+        self.moving.set()
         return self
 
     def __exit__(self, *_):
@@ -156,7 +160,6 @@ class Gate:
         place = ".autonomous_runs/gate.json"
         wait_until("ap-gate", lambda: self.read(place).endswith("\n"))
         self.port = int(json.loads(self.read(place))["url"].rpartition(":")[2])
-        self.moving.set()
 
     def kill(self):
         """SIGKILL, whatever it is at, and the next one."""
@@ -165,6 +168,58 @@ class Gate:
         self.gate.wait()
         os.remove(self.path(".autonomous_runs/gate.json"))
         self.start()
+        if self.reconciles:
+            self.reconcile()
+        self.moving.set()
+
+    def learn(self, calls):
+        """Makes calls before the cap comes near, of which the next gateway knows."""
+        make_calls(self, calls, 8, [])
+        self.stop()
+        with self.database() as database:
+            self.before, self.spent = database.execute(
+                "SELECT (SELECT count(*) FROM llm_usage_events WHERE source = 'gateway'), tokens_used "
+                "FROM budgets WHERE phase_id = ''"
+            ).fetchone()  # fmt: skip
+        if self.before != len(calls):
+            raise RuntimeError(f"of {len(calls)} calls {self.before} are in the books")
+        self.cap = self.spent + self.room
+        for phase in ([], ["a"]):
+            self.run("ap-budget", "set", "r", *phase, "--tokens", str(self.cap))
+        self.start()
+        self.moving.set()
+
+    def reconcile(self):
+        """Tells what the mock's record says of each call that was settled at an estimate. Of a
+        call whose answer had not begun, nobody knows which it is in the record; those are
+        what is in there and was not counted, in their order."""
+        wait_until("the mock's record", lambda: served_all(self))
+        served = [each for each in self.entries() if each.get("prompt_tokens")]
+        with self.database() as database:
+            exact = collections.Counter(database.execute(
+                "SELECT prompt_tokens, completion_tokens FROM llm_usage_events "
+                "WHERE source = 'gateway' AND estimated = 0").fetchall())  # fmt: skip
+        estimates = [json.loads(line) for line in
+                     self.run("ap-budget", "estimates", "r", "--json").stdout.splitlines()]  # fmt: skip
+        named = {each["provider_request_id"] for each in estimates}
+        by_name = {each["request_id"]: each for each in served if each["request_id"] in named}
+        rest = []
+        for each in served:
+            figures = (each["prompt_tokens"], each["completion_tokens"])
+            if each["request_id"] in by_name:
+                continue
+            if each["outcome"] == "complete" and exact[figures]:
+                exact[figures] -= 1
+            else:
+                rest.append(each)
+        lines = []
+        for each in estimates:
+            entry = by_name.get(each["provider_request_id"]) or (rest.pop(0) if rest else None)
+            lines.append({"call": each["call"],
+                          "prompt_tokens": entry["prompt_tokens"] if entry else 0,
+                          "completion_tokens": output_of(entry) if entry else 0})  # fmt: skip
+        self.run("ap-budget", "reconcile", "r",
+                 input="".join(json.dumps(line) + "\n" for line in lines).encode())  # fmt: skip
 
     def stop(self):
         self.gate.terminate()
@@ -184,10 +239,12 @@ class Gate:
                 ).fetchone())  # fmt: skip
                 time.sleep(0.002)
 
+    def entries(self):
+        return [json.loads(line) for line in self.read("served").splitlines()]
+
     def served(self):
         """(When it began, tokens) of each call of the mock's that cost something."""
-        entries = [json.loads(line) for line in self.read("served").splitlines()]
-        calls = [each for each in entries if each.get("prompt_tokens") and "count" not in each["dialect"]]
+        calls = [each for each in self.entries() if each.get("prompt_tokens")][self.before:]
         return [((each["at_ms"] - each["duration_ms"]) / 1000, usage_of(each)) for each in calls]
 
     def recorded(self):
@@ -195,14 +252,17 @@ class Gate:
         with self.database() as database:
             return database.execute(
                 "SELECT (created_at - duration_ms) / 1000.0, prompt_tokens + completion_tokens "
-                "FROM llm_usage_events WHERE source = 'gateway'"
-            ).fetchall()
+                "FROM llm_usage_events WHERE source = 'gateway' ORDER BY usage_id"
+            ).fetchall()[self.before:]
+
+
+def output_of(served):
+    """What a call said that was served, as far as that got."""
+    return served["completion_tokens" if served["outcome"] == "complete" else "completion_sent"]
 
 
 def usage_of(served):
-    """What a call used that was served, as far as that got."""
-    output = "completion_tokens" if served["outcome"] == "complete" else "completion_sent"
-    return served["prompt_tokens"] + served[output]
+    return served["prompt_tokens"] + output_of(served)
 
 
 class Result:
@@ -281,15 +341,19 @@ def make_calls(gate, calls, callers, kills):
 
 
 def load(directory, tools, seed, family="anthropic", callers=16, streamed=True, limited=True,
-         count=250, leaving=0.1, kills=1):  # fmt: skip
+         count=250, leaving=0.1, kills=1, reconciles=False, learned=0):  # fmt: skip
     """One round: calls that together use a quarter more than there is left. `streamed` and
-    `limited` (with a max_tokens) may be None for some calls so and some so."""
+    `limited` (with a max_tokens) may be None for some calls so and some so. Before, so many
+    were made as `learned`, of which the gateway knows what the model makes of bytes."""
     chance = random.Random(seed)
     either = lambda given: chance.random() < 0.5 if given is None else given  # noqa: E731
     calls = [Call(chance, family, either(streamed), either(limited), chance.random() < leaving)
              for _ in range(count)]  # fmt: skip
     room = sum(call.usage for call in calls) * 4 // 5
-    with Gate(directory, tools, family, room) as gate:
+    before = [Call(chance, family, either(streamed), either(limited), False) for _ in range(learned)]
+    with Gate(directory, tools, family, room, reconciles) as gate:
+        if before:
+            gate.learn(before)
         done = threading.Event()
         watcher = threading.Thread(target=gate.watch, args=(done,))
         watcher.start()
