@@ -44,7 +44,7 @@ AuditAccount audit_account(const StatePaths &paths, const std::string &run_id,
             load_config(paths).token_caps.phase_cap("audit")};
 }
 
-AuditResult make_audit(LlmQuestioner &questioner, const AuditOrder &order,
+AuditResult make_audit(Questioner &questioner, const AuditOrder &order,
                        const AuditAccount *account)
 {
     AuditResult result;

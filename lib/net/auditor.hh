@@ -32,7 +32,7 @@ struct AuditResult
 /// Has a model judge the matter. An answer that cannot be read is asked for once more;
 /// then it counts as major. With `account`, what is used is added to it, and
 /// Error(BudgetExhausted) is thrown before a call for which too little is left.
-AuditResult make_audit(LlmQuestioner &questioner, const AuditOrder &order,
+AuditResult make_audit(Questioner &questioner, const AuditOrder &order,
                        const AuditAccount *account);
 
 } // namespace ap

@@ -42,7 +42,7 @@ std::string phase_work_directory(const StatePaths &paths, const PhaseSpec &phase
     return phase.cwd.empty() ? paths.directory : join_path(paths.directory, phase.cwd);
 }
 
-Builder::Builder(State &state, LlmQuestioner &questioner, const ModelTable &models,
+Builder::Builder(State &state, Questioner &questioner, const ModelTable &models,
                  BuilderOptions options, const Clock &clock)
     : state_(state)
     , database_(state.database())

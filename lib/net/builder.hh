@@ -41,7 +41,7 @@ struct BuilderResult
 class Builder
 {
 public:
-    Builder(State &state, LlmQuestioner &questioner, const ModelTable &models,
+    Builder(State &state, Questioner &questioner, const ModelTable &models,
             BuilderOptions options, const Clock &clock);
 
     /// One build, or what is left of it. Throws what keeps it from going on and is not
@@ -99,7 +99,7 @@ private:
 
     State &state_;
     Sqlite &database_;
-    LlmQuestioner &questioner_;
+    Questioner &questioner_;
     const ModelTable &models_;
     BuilderOptions options_;
     const Clock &clock_;

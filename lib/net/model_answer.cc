@@ -71,8 +71,7 @@ bool may_pass(ExitStatus status)
     return status == ExitStatus::TryAgain || status == ExitStatus::Unavailable;
 }
 
-Piece ask_piece(LlmQuestioner &questioner, const LlmPrompt &prompt,
-                const AnswerOrder &order)
+Piece ask_piece(Questioner &questioner, const LlmPrompt &prompt, const AnswerOrder &order)
 {
     auto wait = order.first_wait;
     for (int tries = 1;; tries++) {
@@ -98,7 +97,7 @@ Piece ask_piece(LlmQuestioner &questioner, const LlmPrompt &prompt,
 
 } // namespace
 
-ModelAnswer ask_model(LlmQuestioner &questioner, const AnswerOrder &order)
+ModelAnswer ask_model(Questioner &questioner, const AnswerOrder &order)
 {
     ModelAnswer answer;
     LlmPrompt prompt = order.prompt;

@@ -35,6 +35,6 @@ struct ModelAnswer
 /// or gone is asked again. Pieces that were kept for the very same prompt are not asked
 /// for again, so that a process killed on the way pays for no answer twice. Throws
 /// Error with the status of ap-llm(1) if there is no answer.
-ModelAnswer ask_model(LlmQuestioner &questioner, const AnswerOrder &order);
+ModelAnswer ask_model(Questioner &questioner, const AnswerOrder &order);
 
 } // namespace ap

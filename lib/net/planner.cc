@@ -2,7 +2,7 @@
 
 namespace ap {
 
-Json write_plan(LlmQuestioner &questioner, const PlanMatter &matter,
+Json write_plan(Questioner &questioner, const PlanMatter &matter,
                 const ModelChoice &model)
 {
     AnswerOrder order{.prompt = {}};

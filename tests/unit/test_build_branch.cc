@@ -1,65 +1,12 @@
-#include "check.hh"
-#include "support.hh"
-
 #include "domain/build_branch.hh"
-#include "domain/worktree.hh"
-#include "sys/path.hh"
+
+#include "check.hh"
+#include "repository.hh"
 
 using namespace ap;
+using check::Repository;
 
 namespace {
-
-// A repository with one commit on main.
-class Repository
-{
-public:
-    Repository()
-        : path(directory_.file("repo"))
-    {
-        make_directories(path);
-        run_git(path, {"init", "--quiet", "--initial-branch=main"});
-        write("a", "one\n");
-        commit("First");
-    }
-
-    void write(const std::string &name, const std::string &text) const
-    {
-        replace_file(join_path(path, name), text);
-    }
-
-    void commit(const std::string &subject) const
-    {
-        run_git(path, {"add", "--all"});
-        run_git(path, {"-c", "user.name=t", "-c", "user.email=t@t", "commit", "--quiet",
-                       "-m", subject});
-    }
-
-    /// The commit id of a revision.
-    std::string id(const std::string &revision) const
-    {
-        std::string line = run_git(path, {"rev-parse", revision});
-        line.pop_back();
-        return line;
-    }
-
-    /// Commits "b" to the run's branch through a worktree.
-    std::string build(BuildBranch &branch, const std::string &text) const
-    {
-        const std::string parent = branch.tip();
-        const Worktree tree = Worktree::add(path, directory_.file("tree"), "", parent);
-        replace_file(join_path(tree.path(), "b"), text);
-        const std::string made =
-            branch.make_commit(snapshot_tree(tree.path()), {parent}, "Build\n");
-        CHECK(branch.advance(parent, made));
-        return made;
-    }
-
-private:
-    check::TemporaryDirectory directory_;
-
-public:
-    std::string path;
-};
 
 void the_branch_begins_at_head_and_remembers_its_base()
 {
