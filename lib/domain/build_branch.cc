@@ -2,6 +2,7 @@
 
 #include "base/error.hh"
 #include "base/text.hh"
+#include "domain/git_lock.hh"
 #include "domain/worktree.hh"
 
 #include <utility>
@@ -50,6 +51,11 @@ std::string BuildBranch::git(const std::vector<std::string> &words) const
 bool BuildBranch::exists(const std::string &reference) const
 {
     return !git({"for-each-ref", "--format=x", reference}).empty();
+}
+
+void BuildBranch::clear_lock() const
+{
+    clear_stale_lock(top_, "refs/heads/" + name_);
 }
 
 std::string BuildBranch::tip()

@@ -25,6 +25,10 @@ public:
     /// "autopack/RUN".
     const std::string &name() const noexcept { return name_; }
 
+    /// Makes room for moving the branch where a git that was killed has left its lock;
+    /// throws as clear_stale_lock() does.
+    void clear_lock() const;
+
     /// Its last commit. The branch is made at HEAD, and what HEAD is on noted as its
     /// base, if it is not there.
     std::string tip();

@@ -81,7 +81,9 @@ Worktree Worktree::add(const std::string &repository, const std::string &path,
     }
     std::vector<std::string> words = {"worktree", "add", "--quiet"};
     if (branch.empty()) {
-        words.emplace_back("--detach");
+        // Twice: also where a git that was killed has left its note of a worktree that
+        // it was about to make, which is locked.
+        words.insert(words.end(), {"--detach", "--force", "--force"});
     } else {
         words.insert(words.end(), {"-b", branch});
     }

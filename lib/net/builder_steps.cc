@@ -62,6 +62,7 @@ std::string first_line(std::string_view text)
 // left half done in it is gone.
 void Builder::prepare_tree()
 {
+    branch_.clear_lock();
     Json base = kept("base.json");
     if (!base) {
         base = Json::object().set("commit", branch_.tip());

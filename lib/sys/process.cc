@@ -243,6 +243,28 @@ std::vector<pid_t> processes_with_environment(std::string_view entry)
     return {found.begin(), found.end()};
 }
 
+std::vector<ProcessIdentity> processes_in(std::string_view name,
+                                          const std::string &directory)
+{
+    std::vector<ProcessIdentity> found;
+    for (const auto &[pid, status] : living_processes()) {
+        const auto called = read_proc(pid, "comm");
+        if (!called || trim(*called) != name) {
+            continue;
+        }
+        std::array<char, PATH_MAX> buffer{};
+        const std::string link = "/proc/" + std::to_string(pid) + "/cwd";
+        // Of other users' processes this cannot be read.
+        const ssize_t length = readlink(link.c_str(), buffer.data(), buffer.size());
+        const std::string_view cwd(buffer.data(),
+                                   static_cast<size_t>(std::max<ssize_t>(0, length)));
+        if (cwd == directory || cwd.starts_with(directory + "/")) {
+            found.push_back({pid, status.started, current_boot_id()});
+        }
+    }
+    return found;
+}
+
 bool end_processes(const std::vector<pid_t> &processes, std::chrono::milliseconds grace)
 {
     std::vector<Fd> pinned;

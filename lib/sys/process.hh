@@ -43,6 +43,11 @@ std::vector<pid_t> descendants_of(pid_t root);
 /// without this process and its ancestors. Finds what a dead executor left behind.
 std::vector<pid_t> processes_with_environment(std::string_view entry);
 
+/// The living processes of this user that are called `name` (comm, of proc(5)) and work
+/// in `directory` or below.
+std::vector<ProcessIdentity> processes_in(std::string_view name,
+                                          const std::string &directory);
+
 /// Sends TERM to `processes`, KILL to those left after `grace`, and waits until all are
 /// gone; true if they are, false if one outlived KILL by five seconds. Processes are
 /// pinned with pidfd_open before the first signal so that a reused pid is never hit.

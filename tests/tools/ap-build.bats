@@ -104,6 +104,15 @@ failures() {
     [ "$(query 'SELECT count(*) FROM builds')" -eq 1 ]
 }
 
+@test "the lock of the run's branch that a killed git has left is taken away" {
+    start "$(says small "$good")" "$(approves)"
+    create_run "$checks"
+    mkdir -p repo/.git/refs/heads/autopack
+    touch repo/.git/refs/heads/autopack/r.lock
+    ap-exec --quiet --run-id r
+    committed src/hello.c | grep -q 'good bye'
+}
+
 @test "a risky change waits for a person without holding anything, and goes in with a yes" {
     start "$(says small "$good")" "$(approves)"
     create_run "$checks"', "risk_limit": "none"'

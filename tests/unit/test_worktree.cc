@@ -41,6 +41,17 @@ void works_apart_from_the_repository()
     CHECK_EQUAL(run_git(fixture.repository, {"rev-parse", "try-1"}), commit + "\n");
 }
 
+void what_a_killed_git_has_noted_is_no_hindrance()
+{
+    const Fixture fixture;
+    Worktree::add(fixture.repository, fixture.path, "").keep();
+    run_git(fixture.repository,
+            {"worktree", "lock", "--reason", "initializing", fixture.path});
+    remove_tree(fixture.path);
+    const Worktree again = Worktree::add(fixture.repository, fixture.path, "");
+    CHECK(path_exists(fixture.path + "/a"));
+}
+
 void goes_away_unless_it_is_kept()
 {
     const Fixture fixture;
@@ -74,6 +85,7 @@ int main()
 {
     const CMUnitTest tests[] = {
         TEST(works_apart_from_the_repository),
+        TEST(what_a_killed_git_has_noted_is_no_hindrance),
         TEST(goes_away_unless_it_is_kept),
         TEST(tells_what_git_says),
     };
