@@ -4,6 +4,7 @@
 #include "base/text.hh"
 #include "net/gate_forward.hh"
 #include "net/gateway.hh"
+#include "wrap/json.hh"
 
 #include <algorithm>
 
@@ -88,8 +89,14 @@ void GateCall::take_owner(const std::optional<CapabilityOwner> &owner)
 
 void GateCall::choose_provider()
 {
-    const std::string_view model =
-        is_metered(route_.dialect) ? std::string_view(estimate_.model) : route_.model;
+    if (is_metered(route_.dialect)) {
+        named_model_ = estimate_.model;
+    } else if (!route_.model.empty() || route_.dialect != Dialect::CountTokens) {
+        named_model_ = route_.model;
+    } else if (const auto question = Json::try_parse(body_)) {
+        named_model_ = question->get_string("model").value_or("");
+    }
+    const std::string_view model = named_model_;
     first_provider_ = config_->route(family_, model);
     if (first_provider_ == nullptr) {
         answer_fault(GateFault::UnknownModel,

@@ -134,7 +134,8 @@ private:
     Route route_;
     std::string family_;
     std::optional<CapabilityOwner> owner_;
-    CallEstimate estimate_; // of a metered call, as the route of now asks for it
+    std::string named_model_; // by the client; providers are chosen by it
+    CallEstimate estimate_;   // of a metered call, as the route of now asks for it
 
     const GateProvider *provider_ = nullptr;
     size_t next_fallback_ = 0; // of the first provider's

@@ -53,7 +53,7 @@ bool GateCall::take_route(const GateFallback &next)
         return false;
     }
     const bool metered = is_metered(route_.dialect);
-    const std::string_view model = metered ? ask->estimate.model : route_.model;
+    const std::string_view model = metered ? ask->estimate.model : named_model_;
     const bool same_model = ask->estimate.model == estimate_.model;
     const bool priced = !config_->refuse_unknown_models || !metered ||
                         gateway_.prices_->find(model) != nullptr;
@@ -96,7 +96,9 @@ bool GateCall::count_input(const Admission &admission)
         return false;
     }
     counted_ = true;
-    auto question = count_request_body(body());
+    auto question = count_question(
+        route_.dialect, other_target_.empty() ? exchange_->target() : other_target_,
+        body());
     if (!question) {
         admit();
         return true;

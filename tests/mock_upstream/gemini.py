@@ -77,7 +77,12 @@ def array_of(chunks):
 
 
 def count(request, scenario):
-    return None, reply.json_reply({"totalTokens": prompt_tokens(request.json)})
+    whole = request.json.get("generateContentRequest")
+    if whole is not None and "contents" in request.json:
+        raise ValueError("contents and generateContentRequest are mutually exclusive")
+    if whole is not None and whole.get("model") != f"models/{request.model}":
+        raise ValueError("generateContentRequest.model: expected the model of the path")
+    return None, reply.json_reply({"totalTokens": prompt_tokens(whole or request.json)})
 
 
 def models(request, scenario):

@@ -1,7 +1,7 @@
-"""OpenAI: Responses."""
+"""OpenAI: Responses and their token counting."""
 
 import reply
-from counting import make_answer
+from counting import make_answer, prompt_tokens
 
 DIALECT = "openai-responses"
 
@@ -41,6 +41,17 @@ def responses(request, scenario):
     if not body.get("stream"):
         return answer, reply.json_reply(done, answer, scenario)
     return answer, stream(response, done, item_id, answer, scenario)
+
+
+COUNTED = {"model", "input", "instructions", "conversation", "previous_response_id", "tools",
+           "text", "reasoning", "parallel_tool_calls", "truncation", "tool_choice"}
+
+
+def input_tokens(request, scenario):
+    if other := set(request.json) - COUNTED:
+        raise ValueError(f"Unknown parameter: '{min(other)}'.")
+    return None, reply.json_reply({"object": "response.input_tokens",
+                                   "input_tokens": prompt_tokens(request.json)})
 
 
 def stream(response, done, item_id, answer, scenario):

@@ -26,6 +26,8 @@ ROUTES = [
          openai_chat.error),
         ("POST", r"(?:/v1)?/responses", "openai-responses", openai_responses.responses,
          openai_chat.error),
+        ("POST", r"(?:/v1)?/responses/input_tokens", "openai-count",
+         openai_responses.input_tokens, openai_chat.error),
         ("POST", r"(?:/v1)?/embeddings", "openai-embeddings", openai_chat.embeddings,
          openai_chat.error),
         ("POST", r"/v1(?:beta)?/models/(?P<model>[^/:]+):generateContent", "gemini",

@@ -149,3 +149,24 @@ call() {
     [ "$(query 'SELECT count(*) FROM llm_usage_events')" -eq 0 ]
     [ "$(query 'SELECT sum(tokens_reserved) FROM budgets')" -eq 0 ]
 }
+
+@test "a client's own count goes to the provider that takes its model" {
+    jq -n --arg url "http://127.0.0.1:$(cat port)" '
+        {listen: {tcp: {port: 0}}, providers: [
+            {name: "first", family: "anthropic", base_url: $url, key_file: "key",
+             models: ["claude-"]},
+            {name: "second", family: "anthropic", base_url: $url, key_file: "key2",
+             models: ["cheap"]}]}' > ap-gate.conf
+    start_gate
+    for model in cheap claude-x; do
+        curl -sS --fail-with-body "$url/v1/messages/count_tokens" -H "x-api-key: $key" \
+            -H 'anthropic-version: 2023-06-01' -d "{\"model\": \"$model\",
+                \"messages\": [{\"role\": \"user\", \"content\": \"hi\"}]}" > answer
+        jq -e '.input_tokens > 0' answer
+    done
+    wait_until served_are 2
+    [ "$(jq -r .key served | paste -sd' ')" = 'sk-second sk-real' ]
+    [ "$(curl -s -o answer -w '%{http_code}' "$url/v1/messages/count_tokens" \
+        -H "x-api-key: $key" -d '{"model": "other", "messages": []}')" = 404 ]
+    grep -q "takes model 'other'" answer
+}

@@ -146,6 +146,29 @@ teardown() {
     ap-db check
 }
 
+@test "every provider that counts for free is asked before a call is refused" {
+    start_gate 3000
+    text=$(head -c 3200 /dev/zero | tr '\0' x)
+    curl -sS --fail-with-body "$url/v1/responses" -H "Authorization: Bearer $key" \
+        -H 'x-mock-scenario: {"output_tokens": 20}' -d "{\"model\": \"gpt-4o\",
+            \"max_output_tokens\": 100, \"store\": false, \"input\": \"$text\"}" > answer
+    for verb in generateContent 'streamGenerateContent?alt=sse'; do
+        curl -sSN --fail-with-body "$url/v1beta/models/gemini-2.0-flash:$verb" \
+            -H "x-goog-api-key: $key" -H 'x-mock-scenario: {"output_tokens": 20}' \
+            -d "{\"contents\": [{\"parts\": [{\"text\": \"$text\"}]}],
+                 \"systemInstruction\": {\"parts\": [{\"text\": \"be brief\"}]},
+                 \"generationConfig\": {\"maxOutputTokens\": 100}}" > answer
+    done
+    wait_until served_are 6
+    [ "$(jq -r .dialect served | paste -sd' ')" = \
+        'openai-count openai-responses gemini-count gemini gemini-count gemini-stream' ]
+    [ "$(jq -r .key served | sort -u)" = sk-real ]
+    grep -v -- -count served > calls
+    mv calls served
+    same_as_served
+    ap-db check
+}
+
 @test "an archived run is served back by ap-replay, without its provider" {
     chat() {
         curl -sN "$url/v1/chat/completions" -H "Authorization: Bearer $key" \
