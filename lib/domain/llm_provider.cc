@@ -18,8 +18,10 @@ constexpr size_t largest_key_file = 65536;
 
 constexpr auto dialects =
     std::to_array<std::string_view>({"anthropic", "openai", "gemini"});
-constexpr auto members_of_provider = std::to_array<std::string_view>(
-    {"dialect", "models", "base_url", "base_url_variable", "key_variable", "key_file"});
+constexpr auto members_of_provider =
+    std::to_array<std::string_view>({"dialect", "models", "base_url", "base_url_variable",
+                                     "key_variable", "key_file", "retry"});
+constexpr int64_t most_attempts = 20;
 
 [[noreturn]] void refuse(const std::string &place, const std::string &expected,
                          const Json &got)
@@ -55,6 +57,43 @@ std::vector<std::string> strings_of(const Json &json, const std::string &member,
     return strings;
 }
 
+std::chrono::milliseconds duration_of(const Json &json, const std::string &member,
+                                      const std::string &place,
+                                      std::chrono::milliseconds otherwise)
+{
+    if (!json.get(member)) {
+        return otherwise;
+    }
+    const auto length = parse_duration(text_of(json, member, place));
+    if (!length) {
+        refuse(place + "/" + member, "a duration such as 500ms", json.get(member));
+    }
+    return *length;
+}
+
+LlmRetry read_retry(const Json &json, const std::string &place)
+{
+    LlmRetry retry;
+    if (!json) {
+        return retry;
+    }
+    for (const std::string &member :
+         json.is_object() ? json.keys() : std::vector<std::string>{""}) {
+        if (member != "attempts" && member != "backoff" && member != "longest") {
+            refuse(place, "an object of attempts, backoff and longest", json);
+        }
+    }
+    const auto attempts = json.get_integer("attempts");
+    if (json.get("attempts") &&
+        (!attempts || *attempts < 1 || *attempts > most_attempts)) {
+        refuse(place + "/attempts", "a number from 1 to 20", json.get("attempts"));
+    }
+    retry.attempts = attempts.value_or(retry.attempts);
+    retry.backoff = duration_of(json, "backoff", place, retry.backoff);
+    retry.longest = duration_of(json, "longest", place, retry.longest);
+    return retry;
+}
+
 LlmProvider read_provider(const std::string &name, const Json &json,
                           const std::string &place)
 {
@@ -81,6 +120,7 @@ LlmProvider read_provider(const std::string &name, const Json &json,
     provider.base_url_variable = text_of(json, "base_url_variable", place);
     provider.key_variable = text_of(json, "key_variable", place);
     provider.key_file = text_of(json, "key_file", place);
+    provider.retry = read_retry(json.get("retry"), place + "/retry");
     return provider;
 }
 

@@ -2,6 +2,8 @@
 
 #include "wrap/json.hh"
 
+#include <chrono>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -13,6 +15,14 @@ namespace ap {
 /// Gemini's streamGenerateContent.
 enum class LlmDialect { Anthropic, OpenAi, Gemini };
 
+/// When a call that the provider did not take is made again, by whoever calls it itself.
+struct LlmRetry
+{
+    int64_t attempts = 3;                      ///< at most, the first too
+    std::chrono::milliseconds backoff{500};    ///< before the second, then doubled
+    std::chrono::milliseconds longest{20'000}; ///< a longer Retry-After is not waited for
+};
+
 /// A provider as the configuration names it.
 struct LlmProvider
 {
@@ -23,6 +33,7 @@ struct LlmProvider
     std::string base_url_variable;   ///< goes before base_url where it is set
     std::string key_variable;        ///< goes before key_file where it is set
     std::string key_file;            ///< first line: the key; empty: none is needed
+    LlmRetry retry;
 };
 
 /// Where a provider is, and with what key.

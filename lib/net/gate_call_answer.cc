@@ -3,6 +3,7 @@
 #include "base/text.hh"
 #include "net/gate_forward.hh"
 #include "net/gateway.hh"
+#include "net/provider_error.hh"
 
 #include <algorithm>
 
@@ -20,15 +21,6 @@ std::chrono::microseconds micros_since(std::chrono::steady_clock::time_point the
 {
     return std::chrono::duration_cast<std::chrono::microseconds>(
         std::chrono::steady_clock::now() - then);
-}
-
-std::string reason_of_status(int status)
-{
-    const std::string number = " (" + std::to_string(status) + ")";
-    return (status == 429   ? "rate limited"
-            : status == 529 ? "overloaded"
-                            : "server error") +
-           number;
 }
 
 } // namespace

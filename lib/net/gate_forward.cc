@@ -12,6 +12,21 @@ namespace {
 
 constexpr size_t longest_name = 128;
 
+std::string breaker_name(std::string_view kind, std::string_view provider,
+                         std::string_view model)
+{
+    std::string name = std::string(kind) + '.' + std::string(provider);
+    if (!model.empty()) {
+        name.append(".").append(model);
+    }
+    for (char &letter : name) {
+        if (!is_identifier("a" + std::string(1, letter))) {
+            letter = '_';
+        }
+    }
+    return name.substr(0, longest_name);
+}
+
 bool carries_key(std::string_view name) noexcept
 {
     static constexpr std::array<std::string_view, 4> names = {
@@ -149,16 +164,12 @@ std::string_view provider_request_id(std::span<const HttpField> fields)
 
 std::string gate_breaker_name(std::string_view provider, std::string_view model)
 {
-    std::string name = "gate." + std::string(provider);
-    if (!model.empty()) {
-        name.append(".").append(model);
-    }
-    for (char &letter : name) {
-        if (!is_identifier("a" + std::string(1, letter))) {
-            letter = '_';
-        }
-    }
-    return name.substr(0, longest_name);
+    return breaker_name("gate", provider, model);
+}
+
+std::string llm_breaker_name(std::string_view provider, std::string_view model)
+{
+    return breaker_name("llm", provider, model);
 }
 
 } // namespace ap

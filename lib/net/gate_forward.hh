@@ -45,4 +45,7 @@ std::string_view provider_request_id(std::span<const HttpField> fields);
 /// name may hold replaced.
 std::string gate_breaker_name(std::string_view provider, std::string_view model);
 
+/// The same for calls that ap-llm makes itself: "llm.PROVIDER.MODEL".
+std::string llm_breaker_name(std::string_view provider, std::string_view model);
+
 } // namespace ap

@@ -1,14 +1,20 @@
 #include "net/llm_call.hh"
 
 #include "base/text.hh"
+#include "net/gate_forward.hh"
+#include "net/provider_error.hh"
 #include "sys/poll_loop.hh"
 #include "sys/signals.hh"
 
+#include <algorithm>
 #include <cstdlib>
 
 namespace ap {
 
 namespace {
+
+using std::chrono::milliseconds;
+using Steady = std::chrono::steady_clock;
 
 constexpr size_t longest_refusal = 65536;
 constexpr int ok = 200;
@@ -26,10 +32,36 @@ public:
     }
 
     bool ended() const noexcept { return ended_; }
+    milliseconds retry_after() const noexcept { return retry_after_; }
+
+    // Whether it cannot have been worked on, and another try may do better.
+    bool may_be_made_again() const noexcept
+    {
+        return failure_ && !stopped_ &&
+               (not_sent_ ||
+                ((status_ == 429 || status_ == 503 || status_ == 529) &&
+                 refusal_.empty() && failure_->status != ExitStatus::BudgetExhausted));
+    }
+
+    // Why it speaks against the provider; empty if it does not.
+    std::string reason() const
+    {
+        if (status_ == 429 || status_ >= 500) {
+            return reason_of_status(status_);
+        }
+        const bool refused = status_ != 0 && status_ != ok;
+        return failure_ && !refused ? failure_->message : "";
+    }
+
+    bool stopped() const noexcept { return stopped_; }
+    milliseconds duration() const
+    {
+        return std::chrono::duration_cast<milliseconds>(Steady::now() - began_);
+    }
 
     void stop()
     {
-        ended_ = true;
+        ended_ = stopped_ = true;
         failure_ = {ExitStatus::Stopped, "stopped; the answer is cut off"};
     }
 
@@ -39,6 +71,8 @@ public:
         refusal_ = find_field(fields, "autopack-refusal").value_or("");
         const auto type = find_field(fields, "content-type").value_or("");
         const auto encoding = find_field(fields, "content-encoding").value_or("");
+        retry_after_ = ap::retry_after(fields, std::chrono::system_clock::now())
+                           .value_or(milliseconds(0));
         is_stream_ = type.starts_with("text/event-stream");
         if (status == ok) {
             meter_.emplace(
@@ -64,6 +98,7 @@ public:
     void on_end(const HttpEnd &end) override
     {
         ended_ = true;
+        not_sent_ = end.how == HttpEnd::How::NotSent;
         if (end.how != HttpEnd::How::Whole) {
             failure_ = {ExitStatus::Unavailable, end.reason};
         } else if (status_ != ok) {
@@ -83,8 +118,15 @@ public:
         if (meter_) {
             result.usage = meter_->result(bounds_.output, bounds_.hidden_output);
         }
+        // What got no answer at all may have been worked on all the same.
+        const bool may_have_been = status_ == 0 && !not_sent_;
+        if (may_have_been) {
+            result.usage.usage.prompt_tokens = bounds_.input;
+            result.usage.usage.completion_tokens = bounds_.output;
+            result.usage.usage.estimated = true;
+        }
         result.failure = failure_;
-        result.answered = status_ == ok;
+        result.answered = status_ == ok || may_have_been;
         result.stop_reason = answer_.stop_reason();
         result.model = answer_.model();
         result.id = answer_.id();
@@ -99,27 +141,73 @@ private:
     int status_ = 0;
     bool is_stream_ = false;
     bool ended_ = false;
+    bool stopped_ = false;
+    bool not_sent_ = false;
+    milliseconds retry_after_{};
+    Steady::time_point began_ = Steady::now();
     std::string refusal_;
     std::string body_;
     std::optional<LlmFailure> failure_;
 };
 
-void run(Call &call, HttpClient &client)
+// One call after the other, until a signal stops it.
+class Caller
 {
-    PollLoop loop;
-    SignalFd signals({SIGINT, SIGTERM});
-    loop.add(signals.fd(), [&] {
-        while (signals.next()) {
-            call.stop();
-        }
-    });
-    loop.add(client.fd(), [] {}); // run() below does what there is to do
-    while (!call.ended()) {
-        client.run();
-        if (!call.ended()) {
-            loop.run_once(client.timeout());
+public:
+    Caller()
+        : client_({.ca_file = certificates()})
+    {
+        loop_.add(signals_.fd(), [this] {
+            while (signals_.next()) {
+                stopped_ = true;
+            }
+        });
+        loop_.add(client_.fd(), [] {}); // run() does what there is to do
+    }
+
+    void make(Call &call, const HttpRequest &request)
+    {
+        const HttpTransfer transfer = client_.start(request, call);
+        while (!call.ended()) {
+            client_.run();
+            if (!call.ended()) {
+                loop_.run_once(client_.timeout());
+            }
+            if (stopped_ && !call.ended()) {
+                call.stop();
+            }
         }
     }
+
+    // False if it was stopped meanwhile.
+    bool wait(milliseconds length)
+    {
+        const Steady::time_point end = Steady::now() + length;
+        while (!stopped_ && Steady::now() < end) {
+            loop_.run_once(std::chrono::ceil<milliseconds>(end - Steady::now()));
+        }
+        return !stopped_;
+    }
+
+private:
+    bool stopped_ = false;
+    HttpClient client_;
+    SignalFd signals_{SIGINT, SIGTERM};
+    PollLoop loop_;
+
+    // As with curl: by it ap-exec tells how a gateway with TLS is known.
+    static std::string certificates()
+    {
+        const char *bundle = std::getenv("CURL_CA_BUNDLE");
+        return bundle == nullptr ? "" : bundle;
+    }
+};
+
+milliseconds pause_before(const LlmRetry &retry, int64_t made, milliseconds retry_after)
+{
+    const milliseconds pause =
+        retry.backoff * (int64_t{1} << std::min<int64_t>(made, 16));
+    return std::max(pause, retry_after);
 }
 
 } // namespace
@@ -145,25 +233,42 @@ Json llm_result_to_json(const LlmResult &result, std::string_view provider,
 }
 
 void call_llm(LlmDialect dialect, const LlmRequest &request, const LlmBounds &bounds,
-              const std::function<void(std::string_view)> &on_text, LlmResult &result)
+              const std::function<void(std::string_view)> &on_text, LlmResult &result,
+              LlmBreaker *breaker)
 {
-    Call call(dialect, request, bounds, on_text);
-    // As with curl: by it ap-exec tells how a gateway with TLS is known.
-    const char *bundle = std::getenv("CURL_CA_BUNDLE");
-    HttpClient client({.ca_file = bundle == nullptr ? "" : bundle});
+    Caller caller;
     std::vector<HttpField> fields;
     for (const auto &[name, value] : request.fields) {
         fields.push_back({name, value});
     }
-    const HttpTransfer transfer =
-        client.start({"POST", request.url, fields, request.body, bounds.timeouts}, call);
-    try {
-        run(call, client);
-    } catch (...) {
+    for (int64_t made = 0;; ++made) {
+        const auto refusal = breaker != nullptr ? breaker->refusal() : std::nullopt;
+        if (refusal) {
+            result.failure = made == 0 ? refusal : result.failure;
+            return;
+        }
+        Call call(dialect, request, bounds, on_text);
+        try {
+            caller.make(call,
+                        {"POST", request.url, fields, request.body, bounds.timeouts});
+        } catch (...) {
+            call.tell(result);
+            throw;
+        }
         call.tell(result);
-        throw;
+        if (breaker != nullptr && !call.stopped()) {
+            breaker->report(call.reason(), call.duration(), call.retry_after());
+        }
+        const milliseconds pause = pause_before(bounds.retry, made, call.retry_after());
+        if (!call.may_be_made_again() || made + 1 >= bounds.retry.attempts ||
+            pause > bounds.retry.longest) {
+            return;
+        }
+        if (!caller.wait(pause)) {
+            result.failure = {ExitStatus::Stopped, "stopped before another try"};
+            return;
+        }
     }
-    call.tell(result);
 }
 
 } // namespace ap

@@ -3,6 +3,7 @@
 #include "domain/llm_answer.hh"
 #include "domain/llm_request.hh"
 #include "domain/usage_meter.hh"
+#include "net/llm_breaker.hh"
 #include "wrap/http_client.hh"
 
 #include <functional>
@@ -17,7 +18,7 @@ struct LlmResult
 {
     MeteredUsage usage; ///< estimated if the answer did not come to its end
     std::optional<LlmFailure> failure; ///< nothing: the whole answer came
-    bool answered = false;   ///< the provider accepted the call: tokens were used
+    bool answered = false; ///< the provider took the call, or may have: tokens were used
     std::string stop_reason; ///< in the provider's word
     std::string model;       ///< as the provider names it
     std::string id;          ///< of the answer, as the provider names it
@@ -34,13 +35,17 @@ struct LlmBounds
     int64_t output = 0;         ///< tokens, at most
     bool hidden_output = false; ///< not all output shows in the stream
     HttpTimeouts timeouts{};
+    LlmRetry retry{.attempts = 1};
 };
 
-/// Sends `request` and gives the answer's text to `on_text` as it arrives. SIGINT and
-/// SIGTERM cut the answer off (failure: Stopped), as does an exception from `on_text`:
-/// the result is kept in `result` before it is thrown on, so that what was used can be
-/// recorded.
+/// Sends `request` and gives the answer's text to `on_text` as it arrives. A call that
+/// cannot have been worked on (no connection could be made, or it was refused with 429,
+/// 503 or 529) is made again as `bounds` say, after what a Retry-After asks for.
+/// `breaker` (null: none) is asked before and told after each try. SIGINT and SIGTERM cut
+/// the answer off (failure: Stopped), as does an exception from `on_text`: the result is
+/// kept in `result` before it is thrown on, so that what was used can be recorded.
 void call_llm(LlmDialect dialect, const LlmRequest &request, const LlmBounds &bounds,
-              const std::function<void(std::string_view)> &on_text, LlmResult &result);
+              const std::function<void(std::string_view)> &on_text, LlmResult &result,
+              LlmBreaker *breaker = nullptr);
 
 } // namespace ap

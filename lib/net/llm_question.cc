@@ -1,6 +1,7 @@
 #include "net/llm_question.hh"
 
 #include "domain/call_estimate.hh"
+#include "net/gate_forward.hh"
 
 namespace ap {
 
@@ -55,17 +56,25 @@ void LlmQuestioner::ask(LlmPrompt prompt,
     LlmBounds bounds = {estimate.input_bound, prompt.max_tokens.value_or(largest_output),
                         estimate.hidden_output, timeouts_};
     std::optional<LlmBudget> budget;
+    std::optional<LlmBreaker> breaker;
     auto account = llm_account_from_environment();
     if (account && !endpoint.gateway) {
         account->purpose = purpose_;
-        budget.emplace(state_().database(), std::move(*account), prices_, clock_);
+        Sqlite &database = state_().database();
+        budget.emplace(database, std::move(*account), prices_, clock_);
         bounds.output =
             budget->reserve(model.name, estimate.input_bound, prompt.max_tokens);
         prompt.max_tokens = bounds.output;
         request = make_llm_request(dialect, endpoint, prompt);
+        breaker.emplace(database, llm_breaker_name(model.provider->name, model.name),
+                        clock_);
+    }
+    if (!endpoint.gateway) { // which tries again by itself
+        bounds.retry = model.provider->retry;
     }
     try {
-        call_llm(dialect, request, bounds, on_text, result);
+        call_llm(dialect, request, bounds, on_text, result,
+                 breaker ? &*breaker : nullptr);
     } catch (...) {
         if (budget) {
             settle(*budget, model, result);

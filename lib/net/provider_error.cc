@@ -96,4 +96,13 @@ ProviderError provider_error(std::string_view family, GateFault fault,
     return {words.status, body.dump(), retry_after};
 }
 
+std::string reason_of_status(int status)
+{
+    const std::string number = " (" + std::to_string(status) + ")";
+    return (status == 429   ? "rate limited"
+            : status == 529 ? "overloaded"
+                            : "server error") +
+           number;
+}
+
 } // namespace ap

@@ -36,4 +36,7 @@ ProviderError
 provider_error(std::string_view family, GateFault fault, std::string_view message,
                std::optional<std::chrono::seconds> retry_after = std::nullopt);
 
+/// Why a breaker counts an answer of this status as a failure: "overloaded (529)".
+std::string reason_of_status(int status);
+
 } // namespace ap

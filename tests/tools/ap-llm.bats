@@ -228,3 +228,77 @@ in_run() {
     # What it would have cost was asked, which is free.
     [ "$(jq -r .path mock.log)" = /v1/messages/count_tokens ]
 }
+
+# The configuration with pauses short enough for tests: quick_retries [MEMBERS]
+quick_retries() {
+    jq --argjson more "${1:-"{}"}" '.providers[].retry = {attempts: 3, backoff: "10ms",
+        longest: "5s"} + $more' "$AP_SOURCE/contrib/llm.json" > llm.json
+    export AUTOPACK_LLM_CONFIG=$PWD/llm.json
+}
+
+@test "a call that its provider did not take is made again" {
+    quick_retries
+    with_run 100000
+    for status in 429 503 529; do
+        mock_scenario "{\"queue\": [{\"status\": $status}, {\"status\": $status}]}"
+        [ "$(echo hello | ap-llm -m gpt-x | wc -w)" -gt 1 ]
+    done
+    [ "$(jq -s length mock.log)" -eq 9 ]
+    [ "$(query 'SELECT count(*) || max(estimated) FROM llm_usage_events')" -eq 30 ]
+}
+
+@test "what may have been worked on is made once, and is charged its bound" {
+    quick_retries
+    with_run 100000
+    mock_scenario '{"default": {"status": 500}}'
+    run -69 ap-llm -m gpt-x <<< hello
+    mock_scenario '{"default": {"status": 400}}'
+    run -65 ap-llm -m gpt-x <<< hello
+    [ "$(jq -s length mock.log)" -eq 2 ]
+    [ "$(query 'SELECT count(*) FROM llm_usage_events')" -eq 0 ]
+    mock_scenario '{"default": {"stall_before_ms": -1}}'
+    run -69 ap-llm --timeout 200ms --max-tokens 300 -m gpt-x <<< hello
+    [ "$(query 'SELECT completion_tokens, estimated FROM llm_usage_events')" = '300|1' ]
+}
+
+@test "a Retry-After is waited for, unless it is too long" {
+    quick_retries
+    mock_scenario '{"queue": [{"status": 429, "retry_after": 1}]}'
+    begun=$(date +%s%N)
+    ap-llm -m gpt-x <<< hello > /dev/null
+    [ $(($(date +%s%N) - begun)) -ge 1000000000 ]
+    mock_scenario '{"queue": [{"status": 429, "retry_after": 60}]}'
+    run -75 ap-llm -m gpt-x <<< hello
+    [ "$(jq -s length mock.log)" -eq 3 ]
+}
+
+@test "a signal ends the wait for another try" {
+    quick_retries '{"backoff": "5s"}'
+    mock_scenario '{"default": {"status": 503}}'
+    ap-llm -m gpt-x <<< hello > out 3>&- &
+    client=$!
+    wait_until test -s mock.log
+    kill "$client"
+    status=0
+    wait "$client" || status=$?
+    [ "$status" -eq 82 ]
+}
+
+@test "direct calls of a run heed and feed the breaker of their provider and model" {
+    quick_retries '{"attempts": 1}'
+    with_run 100000
+    mock_scenario '{"default": {"status": 529}}'
+    for _ in 1 2 3 4 5; do
+        run -69 ap-llm -m gpt-x <<< hello
+    done
+    [ "$(ap-breaker show --json llm.openai.gpt-x | jq -r .state)" = open ]
+    ap-breaker show --json llm.openai.gpt-x | grep -q 'overloaded (529)'
+    mock_scenario '{"default": {}}'
+    run -81 --separate-stderr ap-llm -m gpt-x <<< hello
+    [[ "$stderr" == "ap-llm: openai: breaker 'llm.openai.gpt-x' is open; "* ]]
+    [ "$(jq -s length mock.log)" -eq 5 ]
+    [ "$(query 'SELECT sum(tokens_reserved) FROM budgets')" -eq 0 ]
+    ap-llm -m gpt-other <<< hello > /dev/null
+    ap-breaker reset llm.openai.gpt-x
+    ap-llm -m gpt-x <<< hello > /dev/null
+}
