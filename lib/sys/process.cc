@@ -183,8 +183,17 @@ ProcessIdentity ProcessIdentity::self()
 
 bool is_alive(const ProcessIdentity &process)
 {
-    return process.boot_id == current_boot_id() &&
-           process_start_time(process.pid) == process.started;
+    if (process.boot_id != current_boot_id()) {
+        return false;
+    }
+    const auto status = process_status(process.pid);
+    if (!status) {
+        // /proc may hide what another user's process is (hidepid, ProtectProc=), but not
+        // that there is one. To hold a living process for dead would be worse than the
+        // contrary: its work would be taken from it.
+        return kill(process.pid, 0) != 0 && errno == EPERM;
+    }
+    return !status->is_zombie() && status->started == process.started;
 }
 
 std::optional<int64_t> process_start_time(pid_t pid)
