@@ -1,5 +1,7 @@
 #include "domain/change_limits.hh"
 
+#include "base/text.hh"
+
 #include <algorithm>
 #include <cctype>
 #include <map>
@@ -67,6 +69,24 @@ std::vector<RefusedPath> refuse_amount(const ChangePlan &plan, const ApplyRules 
     check("changes", lines, "lines", rules.most_lines);
     check("removes", deletions, "files", rules.most_deletions);
     return refused;
+}
+
+LineCount differing_lines(std::string_view before, std::string_view after)
+{
+    const auto old_lines = lines_of(before);
+    const auto new_lines = lines_of(after);
+    const size_t shorter = std::min(old_lines.size(), new_lines.size());
+    size_t head = 0;
+    while (head < shorter && old_lines[head] == new_lines[head]) {
+        head++;
+    }
+    size_t tail = 0;
+    while (tail < shorter - head && old_lines[old_lines.size() - 1 - tail] ==
+                                        new_lines[new_lines.size() - 1 - tail]) {
+        tail++;
+    }
+    return {static_cast<int64_t>(new_lines.size() - head - tail),
+            static_cast<int64_t>(old_lines.size() - head - tail)};
 }
 
 } // namespace ap

@@ -32,25 +32,6 @@ mode_t with_execute_bit(mode_t mode, bool executable)
     return executable ? mode | ((mode & 0444) >> 2) : mode & ~mode_t{0111};
 }
 
-// The lines between those that both texts begin and end with.
-LineCount differing_lines(std::string_view before, std::string_view after)
-{
-    const auto old_lines = lines_of(before);
-    const auto new_lines = lines_of(after);
-    const size_t shorter = std::min(old_lines.size(), new_lines.size());
-    size_t head = 0;
-    while (head < shorter && old_lines[head] == new_lines[head]) {
-        head++;
-    }
-    size_t tail = 0;
-    while (tail < shorter - head && old_lines[old_lines.size() - 1 - tail] ==
-                                        new_lines[new_lines.size() - 1 - tail]) {
-        tail++;
-    }
-    return {static_cast<int64_t>(new_lines.size() - head - tail),
-            static_cast<int64_t>(old_lines.size() - head - tail)};
-}
-
 // The two reasons for which a file of the patch comes to nothing: the rules forbid it, or
 // the tree is not what the patch says of it.
 class Refusal : public Error
@@ -222,8 +203,8 @@ private:
 
     void apply(const FilePatch &file)
     {
-        if (file.binary && patch_.format == PatchFormat::Diff) {
-            throw Refusal("is a binary diff, which is not read");
+        if (file.binary && patch_.format == PatchFormat::Diff && !file.binary_change) {
+            throw Refusal("is a binary diff without its bytes");
         }
         Slot &target = slot(file.path);
         AppliedFile applied;
@@ -244,9 +225,10 @@ private:
             }
             [[fallthrough]];
         case FileAction::Write:
-            made = FileState{file.content, mode_for(file, target.now)};
+            made = FileState{file.binary_change ? changed(file, "") : file.content,
+                             mode_for(file, target.now)};
             applied.lines =
-                differing_lines(target.now ? target.now->bytes : "", file.content);
+                differing_lines(target.now ? target.now->bytes : "", made->bytes);
             break;
         case FileAction::Modify:
             made = modified(file, target.now, applied);
@@ -316,7 +298,9 @@ private:
         }
         applied.lines.removed = static_cast<int64_t>(lines_of(target.now->bytes).size());
         if (file.hunks.empty()) {
-            if (patch_.format == PatchFormat::Diff && !target.now->bytes.empty()) {
+            const std::string &bytes = target.now->bytes;
+            if (patch_.format == PatchFormat::Diff && !bytes.empty() &&
+                !(file.binary_change && changed(file, bytes).empty())) {
                 throw Rejection("is not empty, as the change says");
             }
             return;
@@ -345,6 +329,11 @@ private:
         if (before && !rules_.allow_binary && is_binary(before->bytes)) {
             throw Refusal("is binary");
         }
+        if (file.binary_change) {
+            FileState made{changed(file, before->bytes), mode_for(file, before)};
+            applied.lines = differing_lines(before->bytes, made.bytes);
+            return made;
+        }
         PatchedText patched = patch_text(before ? before->bytes : "", file.hunks, fuzz_);
         if (!note(file, patched)) {
             return std::nullopt;
@@ -357,6 +346,16 @@ private:
         }
         applied.places = std::move(patched.places);
         return FileState{std::move(patched.text), mode_for(file, before)};
+    }
+
+    // What the binary diff makes of these bytes.
+    std::string changed(const FilePatch &file, std::string_view before) const
+    {
+        try {
+            return apply_binary_change(before, *file.binary_change, rules_.largest_file);
+        } catch (const Error &error) {
+            throw Rejection(error.what());
+        }
     }
 
     bool note(const FilePatch &file, const PatchedText &patched)

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "domain/patch_binary.hh"
+
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -69,8 +71,9 @@ struct FilePatch
     std::string source;         ///< of Rename and Copy
     std::optional<mode_t> mode; ///< permission bits it is to have: 0644, 0755
     std::vector<Hunk> hunks;
-    std::string content; ///< of Create and Write
-    bool binary = false; ///< came in a binary form
+    std::string content;                       ///< of Create and Write
+    bool binary = false;                       ///< came in a binary form
+    std::optional<BinaryChange> binary_change; ///< in place of hunks and content
 };
 
 /// A change as read, not yet held against any tree.

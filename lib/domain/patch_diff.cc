@@ -29,6 +29,9 @@ struct FileHeader
     bool is_renamed = false;
     bool is_copied = false;
     bool is_binary = false;
+    std::optional<BinaryChange> binary;
+    std::string old_id; ///< of "index"
+    std::string new_id;
     std::string moved_from; ///< "rename from", "copy from": without prefix
     std::string moved_to;
     std::optional<mode_t> old_mode;
@@ -93,6 +96,13 @@ private:
             header.new_name = std::move(names->second);
         }
         for (at_++; at_ < lines_.size() && take_extended(header); at_++) {
+            if (lines_[at_].starts_with("GIT binary patch")) {
+                at_++;
+                header.binary = read_binary_change(lines_, at_);
+                header.binary->old_id = header.old_id;
+                header.binary->new_id = header.new_id;
+                return header;
+            }
         }
         if (at_ + 1 < lines_.size() && lines_[at_].starts_with("--- ") &&
             lines_[at_ + 1].starts_with("+++ ")) {
@@ -144,13 +154,25 @@ private:
         } else if (const auto copied_to = rest("copy to ")) {
             header.is_copied = true;
             header.moved_to = diff_name(*copied_to);
+        } else if (const auto ids = rest("index ")) {
+            take_ids(header, *ids);
         } else if (rest("GIT binary patch") || rest("Binary files ")) {
             header.is_binary = true;
         } else {
-            return rest("index ") || rest("similarity index ") ||
-                   rest("dissimilarity index ");
+            return rest("similarity index ") || rest("dissimilarity index ");
         }
         return true;
+    }
+
+    static void take_ids(FileHeader &header, std::string_view text)
+    {
+        text = trim(text);
+        const size_t dots = text.find("..");
+        if (dots != std::string_view::npos) {
+            const std::string_view second = text.substr(dots + 2);
+            header.old_id = text.substr(0, dots);
+            header.new_id = second.substr(0, second.find(' '));
+        }
     }
 
     mode_t mode_of(std::string_view text) const
@@ -171,7 +193,7 @@ private:
     FilePatch read_file(FileHeader header)
     {
         std::vector<Hunk> hunks;
-        while (at_ < lines_.size() && lines_[at_].starts_with("@@")) {
+        while (!header.binary && at_ < lines_.size() && lines_[at_].starts_with("@@")) {
             hunks.push_back(read_hunk(lines_, at_));
         }
         if (reading_.reverse) {
@@ -180,6 +202,7 @@ private:
         FilePatch file;
         file.line = header.line;
         file.binary = header.is_binary;
+        file.binary_change = std::move(header.binary);
         file.mode = header.new_mode;
         name(file, header);
         finish(file, std::move(hunks));
@@ -194,6 +217,9 @@ private:
         std::swap(header.old_mode, header.new_mode);
         if (header.is_copied) {
             refuse(static_cast<size_t>(header.line - 1), "a copy cannot be reversed");
+        }
+        if (header.binary) {
+            reverse_binary_change(*header.binary);
         }
         for (Hunk &hunk : hunks) {
             std::swap(hunk.old_start, hunk.new_start);

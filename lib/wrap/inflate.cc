@@ -66,6 +66,8 @@ public:
         return !failed_;
     }
 
+    bool ended() const noexcept { return ended_; }
+
 private:
     Format format_;
     bool open_ = false;
@@ -108,6 +110,11 @@ Inflate::Inflate(Format format)
 Inflate::~Inflate() = default;
 Inflate::Inflate(Inflate &&other) noexcept = default;
 Inflate &Inflate::operator=(Inflate &&other) noexcept = default;
+
+bool Inflate::ended() const noexcept
+{
+    return stream_->ended();
+}
 
 bool Inflate::feed(std::string_view bytes,
                    const std::function<void(std::string_view)> &sink)

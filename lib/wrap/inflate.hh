@@ -27,6 +27,9 @@ public:
     /// keeps nothing. False once the bytes are no such format, and ever after.
     bool feed(std::string_view bytes, const std::function<void(std::string_view)> &sink);
 
+    /// Whether the bytes so far came to the end of a compressed stream, its sum included.
+    bool ended() const noexcept;
+
 private:
     class Stream;
     std::unique_ptr<Stream> stream_;

@@ -3,6 +3,7 @@
 #include "base/error.hh"
 
 #include <openssl/evp.h>
+#include <span>
 
 namespace ap {
 
@@ -11,7 +12,7 @@ namespace {
 void require(bool worked)
 {
     if (!worked) {
-        throw Error(ExitStatus::Bug, "libcrypto cannot compute SHA-256");
+        throw Error(ExitStatus::Bug, "libcrypto cannot compute a hash");
     }
 }
 
@@ -21,6 +22,17 @@ int digit_value(char digit)
         return digit - '0';
     }
     return digit >= 'a' && digit <= 'f' ? digit - 'a' + 10 : -1;
+}
+
+std::string hex_of(std::span<const uint8_t> bytes)
+{
+    static constexpr std::string_view digits = "0123456789abcdef";
+    std::string text;
+    text.reserve(2 * bytes.size());
+    for (const uint8_t byte : bytes) {
+        text.append(1, digits[byte >> 4]).append(1, digits[byte & 15]);
+    }
+    return text;
 }
 
 } // namespace
@@ -62,15 +74,19 @@ Sha256 sha256(std::string_view data)
     return stream.finish();
 }
 
+std::string sha1_hex(std::string_view data)
+{
+    std::array<uint8_t, 20> hash{};
+    unsigned size = 0;
+    require(EVP_Digest(data.data(), data.size(), hash.data(), &size, EVP_sha1(),
+                       nullptr) == 1 &&
+            size == hash.size());
+    return hex_of(hash);
+}
+
 std::string to_hex(const Sha256 &hash)
 {
-    static constexpr std::string_view digits = "0123456789abcdef";
-    std::string text;
-    text.reserve(2 * hash.size());
-    for (const uint8_t byte : hash) {
-        text.append(1, digits[byte >> 4]).append(1, digits[byte & 15]);
-    }
-    return text;
+    return hex_of(hash);
 }
 
 std::optional<Sha256> sha256_from_hex(std::string_view text)

@@ -40,6 +40,10 @@ private:
 /// The hash of `data`.
 Sha256 sha256(std::string_view data);
 
+/// The SHA-1 hash of `data`, 40 lower-case hexadecimal digits: what git names things by,
+/// and no proof against somebody who wants two of the same.
+std::string sha1_hex(std::string_view data);
+
 /// 64 lower-case hexadecimal digits.
 std::string to_hex(const Sha256 &hash);
 

@@ -70,8 +70,8 @@ void refuses_links_modes_and_binaries()
                 "would become a submodule");
     CHECK_EQUAL(fixture.fault(git_file("old mode 100644\nnew mode 104755\n", "a")),
                 "would get another mode than 644 or 755");
-    CHECK_EQUAL(fixture.fault(git_file("GIT binary patch\n", "a")),
-                "is a binary diff, which is not read");
+    CHECK_EQUAL(fixture.fault(git_file("Binary files a/a and b/a differ\n", "a")),
+                "is a binary diff without its bytes");
     CHECK_EQUAL(fixture.fault(R"({"files": [{"path": "n", "content_base64": "AAE="}]})"),
                 "is binary");
     CHECK_EQUAL(fixture.fault("FILE: n\n```\nkey = ghp_0123456789abcdef0123\n```\n"),
