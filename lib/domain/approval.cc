@@ -295,6 +295,17 @@ void withdraw_approval(Sqlite &database, int64_t approval_id, const Clock &clock
         .run();
 }
 
+std::string approval_refusal(const Approval &approval)
+{
+    const std::string name = "approval " + std::to_string(approval.approval_id);
+    if (approval.state != ApprovalState::Rejected) {
+        return name + (approval.state == ApprovalState::Expired ? " was not given in time"
+                                                                : " was withdrawn");
+    }
+    return name + " was rejected by " + approval.decided_by.value_or("somebody") +
+           (approval.comment ? ": " + *approval.comment : "");
+}
+
 std::string approval_text(const Approval &approval)
 {
     const std::string phase =

@@ -106,6 +106,9 @@ std::vector<Approval> list_approvals(Sqlite &database, const ApprovalFilter &fil
 /// How many wait.
 int64_t count_pending_approvals(Sqlite &database, const Clock &clock);
 
+/// The kind of question that a build asks about its change.
+inline constexpr std::string_view change_approval = "change";
+
 /// A person's answer.
 struct ApprovalDecision
 {
@@ -127,6 +130,9 @@ Approval settle_approval(Sqlite &database, int64_t approval_id, const Clock &clo
 
 /// Takes a question back that nobody waits for any more; nothing if it is decided.
 void withdraw_approval(Sqlite &database, int64_t approval_id, const Clock &clock);
+
+/// Why an approval that is no longer pending does not hold, in a few words.
+std::string approval_refusal(const Approval &approval);
 
 /// For people, the detail below the rest.
 std::string approval_text(const Approval &approval);

@@ -28,17 +28,6 @@ PhaseApprovals::Answer waiting(int64_t approval_id, UnixMs until)
             "waits for approval " + std::to_string(approval_id)};
 }
 
-std::string refusal(const Approval &approval)
-{
-    const std::string name = "approval " + std::to_string(approval.approval_id);
-    if (approval.state != ApprovalState::Rejected) {
-        return name + (approval.state == ApprovalState::Expired ? " was not given in time"
-                                                                : " was withdrawn");
-    }
-    return name + " was rejected by " + approval.decided_by.value_or("somebody") +
-           (approval.comment ? ": " + *approval.comment : "");
-}
-
 } // namespace
 
 PhaseApprovals::Answer PhaseApprovals::ask(const Lease &lease)
@@ -62,8 +51,10 @@ PhaseApprovals::Answer PhaseApprovals::ask(const Lease &lease)
         return waiting(standing->approval_id, standing->expires_at);
     }
     const Approval settled = settle_approval(database, standing->approval_id, clock_);
-    return settled.granted() ? Answer{}
-                             : Answer{Answer::Kind::Refuse, 0, refusal(settled)};
+    // A change that may not go in still has a build to be ended, by the phase itself.
+    return settled.granted() || settled.kind == change_approval
+               ? Answer{}
+               : Answer{Answer::Kind::Refuse, 0, approval_refusal(settled)};
 }
 
 void PhaseApprovals::notify()

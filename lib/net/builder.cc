@@ -249,7 +249,7 @@ std::optional<BuilderResult> Builder::ask_person(Build &build, const std::string
         return result_of(ExitStatus::ApprovalNeeded, PhaseNext::Wait, "waits for " + name,
                          approval.expires_at);
     }
-    return result_of(ExitStatus::Failed, PhaseNext::Fail, name + " was not given");
+    return result_of(ExitStatus::Failed, PhaseNext::Fail, approval_refusal(approval));
 }
 
 void Builder::conclude()

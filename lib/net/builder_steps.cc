@@ -2,6 +2,7 @@
 
 #include "base/text.hh"
 #include "domain/apply.hh"
+#include "domain/approval.hh"
 #include "domain/build_prompt.hh"
 #include "domain/context.hh"
 #include "domain/learned_rules.hh"
@@ -304,7 +305,7 @@ std::optional<BuilderResult> Builder::pass(const Change &change,
     if (decision.kind == GateDecision::Kind::Ask) {
         std::string detail = join(change.risk_reasons, "\n") + "\n\n" +
                              audit_to_text(audit) + "\n" + change.diff;
-        waits = ask_person(build_, "change",
+        waits = ask_person(build_, std::string(change_approval),
                            "commit a change of risk " + change.risk + " for phase " +
                                phase_.id + ": " + first_line(phase_.build->goal),
                            detail, change.risk);
@@ -322,6 +323,11 @@ std::optional<BuilderResult> Builder::pass(const Change &change,
                  json.set("number", build_.number).dump());
     if (waits && waits->status == ExitStatus::Failed) {
         build_.failure = failure_of("risk", "", "", waits->verdict.reason);
+        write_file_atomically(file("evidence.txt"),
+                              "Your change was:\n" + change.diff +
+                                  "\nA person did not want it: " + waits->verdict.reason +
+                                  "\n",
+                              0600);
         end_build(database_, build_, "FAILED", clock_);
         run_git(repository_, {"worktree", "remove", "--force", "--force", "--", tree_});
     }

@@ -16,8 +16,9 @@ constexpr const char *with_approval =
 class Fixture
 {
 public:
-    explicit Fixture(const std::string &members = with_approval)
-        : run(members)
+    explicit Fixture(const std::string &members = with_approval,
+                     const std::string &work = R"("command": ["true"])")
+        : run(members, work)
         , state(run.paths(), State::Access::Write, "test")
         , approvals(state, run.clock())
     {
@@ -88,6 +89,27 @@ void silence_refuses_the_phase()
     CHECK_EQUAL(answer.reason, "approval 1 was not given in time");
 }
 
+// What becomes of a phase after a no to a question of this kind that a build asked.
+Kind after_a_no_to(const std::string &kind)
+{
+    Fixture fixture("", R"("goal": "g")");
+    ApprovalRequest request;
+    request.run_id = "r";
+    request.phase_id = "a";
+    request.kind = kind;
+    request.summary = "go on?";
+    request.guards_phase = true;
+    fixture.decide(request_approval(fixture.run.get(), request, fixture.run.clock()),
+                   false);
+    return fixture.ask().kind;
+}
+
+void a_no_to_a_change_lets_the_phase_start_to_end_its_build()
+{
+    CHECK_EQUAL(after_a_no_to("change"), Kind::Start);
+    CHECK_EQUAL(after_a_no_to("stuck"), Kind::Refuse);
+}
+
 void a_phase_is_asked_for_once_whoever_asks()
 {
     Fixture fixture;
@@ -109,6 +131,7 @@ int main()
         TEST(a_yes_lets_the_phase_be_leased_and_start),
         TEST(a_no_refuses_the_phase_with_its_reason),
         TEST(silence_refuses_the_phase),
+        TEST(a_no_to_a_change_lets_the_phase_start_to_end_its_build),
         TEST(a_phase_is_asked_for_once_whoever_asks),
     };
     return cmocka_run_group_tests(tests, nullptr, nullptr);
