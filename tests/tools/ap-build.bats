@@ -295,34 +295,3 @@ mended=$(edit src/tests "$(printf 'echo not ok 2 - subtracts\nexit 1')" 'echo ok
     ap-build -r r -p a
     [ "$(wc -l < n)" -eq 2 ]
 }
-
-@test "killed at each step it goes on, pays for no answer twice and commits once" {
-    command -v strace > /dev/null || skip 'no strace'
-    # An ap-exec beside an ap-build that dies at the N-th file it puts in place.
-    mkdir tools
-    cp "$AP_TOOLS/ap-exec" tools/
-    echo "#!$(command -v sh)" > tools/ap-build
-    cat >> tools/ap-build << END
-n=\$(cat $PWD/kill-at)
-echo 0 > $PWD/kill-at
-[ "\$n" -gt 0 ] || exec $AP_TOOLS/ap-build "\$@"
-exec strace -o /dev/null -e trace=rename -e "inject=rename:signal=KILL:when=\$n" $AP_TOOLS/ap-build "\$@"
-END
-    chmod +x tools/ap-build
-    script "$(says small "$good" '{"repeat": true}')" "$(approves '{"repeat": true}')"
-    start_mock --script script.json
-    use_mock_models
-    for n in 1 2 3 4 5 6 7 8 9; do
-        rm -rf autopack.db* .autonomous_runs repo
-        make_repository
-        create_run "$checks"
-        curl -sS -X POST -o /dev/null "$MOCK_URL/mock/reset" -d '{}'
-        echo "$n" > kill-at
-        tools/ap-exec --quiet --run-id r || true
-        [ "$(query "SELECT reason FROM attempts WHERE number = 1")" = 'killed by signal 9 (SIGKILL)' ]
-        committed src/hello.c | grep -q 'good bye'
-        [ "$(git -C repo rev-list --count main..autopack/r)" -eq 1 ]
-        # Only an answer whose file is not there yet is asked for again.
-        [ "$(mock_total requests)" -le 3 ]
-    done
-}
