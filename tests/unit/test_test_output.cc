@@ -60,6 +60,14 @@ void reads_tap()
                 "tap +a -a#2 -Bail out!");
 }
 
+void reads_tap_of_programs_that_run_one_after_the_other()
+{
+    CHECK_EQUAL(told(read_test_output("ok 1 - a\n1..1\nok 1 - b\nok 2 - c\n1..2\n")),
+                "tap +a +b +c");
+    CHECK_EQUAL(told(read_test_output("1..1\nok 1 - a\n1..2\nok 1 - b\n")),
+                "tap +a +b -the plan");
+}
+
 void reads_pytest()
 {
     CHECK_EQUAL(told(sample("pytest-v.txt")),
@@ -140,6 +148,7 @@ int main()
     const CMUnitTest tests[] = {
         TEST(reads_junit),
         TEST(reads_tap),
+        TEST(reads_tap_of_programs_that_run_one_after_the_other),
         TEST(reads_pytest),
         TEST(reads_ctest),
         TEST(reads_go),
