@@ -103,10 +103,6 @@ killed_when() {
     wait "$executor" 2> /dev/null || true
 }
 
-is_answering() {
-    [ "$(mock_total in_flight)" -eq 1 ]
-}
-
 @test "without its executor neither an answer nor a check goes on" {
     start "$(answers small good '{"stall_after_events": 2}')" "$(answers small good)" "$(approves)"
     # The first check of the change does not come to its end.

@@ -129,3 +129,8 @@ unfitting_line() {
     javascript) echo 'module.exports' ;;
     esac
 }
+
+# A model is at an answer.
+is_answering() {
+    [ "$(mock_total in_flight)" -eq 1 ]
+}
