@@ -15,6 +15,7 @@ constexpr ap::Option options[] = {
     {'s', "scope", "GLOB", "touch only these paths; may be repeated"},
     {'p', "protect", "GLOB", "never touch these; may be repeated"},
     {'n', "check", "", "only say what would happen"},
+    {0, "dry-run", "", "the same as --check"},
     {'R', "reverse", "", "undo a diff"},
     {0, "strip", "N", "take N leading pieces off the paths of a diff"},
     {0, "fuzz", "N", "context lines that may differ (default: 2)"},
@@ -69,7 +70,7 @@ ap::ApplyOptions options_from(const ap::Arguments &arguments)
     choice.fuzz = static_cast<int>(arguments.integer("fuzz", -1, 100).value_or(2));
     choice.risk_limit = named(arguments, "risk-limit", ap::risk_from, ap::Risk::High,
                               "none, low, medium or high");
-    choice.check = arguments.has("check");
+    choice.check = arguments.has("check") || arguments.has("dry-run");
     choice.save_point = arguments.value("save-point");
     ap::ApplyRules &rules = choice.rules;
     rules.scope = arguments.values("scope");

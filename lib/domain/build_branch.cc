@@ -18,6 +18,19 @@ std::string git_line(const std::string &directory, const std::vector<std::string
     return std::string(trim(run_git(directory, words)));
 }
 
+std::string head_of(const std::string &directory)
+{
+    try {
+        return git_line(directory, {"rev-parse", "--verify", "HEAD^{commit}"});
+    } catch (const Error &error) {
+        if (error.status() != ExitStatus::Failed) {
+            throw;
+        }
+        throw Error(ExitStatus::NoInput,
+                    "'" + directory + "': expected a commit to begin at, got none");
+    }
+}
+
 [[noreturn]] void leave(const std::string &branch, const std::string &why)
 {
     throw Error(ExitStatus::Failed, why + "; branch " + branch + " is left unmerged");
@@ -62,7 +75,7 @@ std::string BuildBranch::tip()
 {
     const std::string reference = "refs/heads/" + name_;
     if (!exists(reference)) {
-        const std::string head = git({"rev-parse", "--verify", "HEAD^{commit}"});
+        const std::string head = head_of(top_);
         const std::string base = git({"branch", "--show-current"});
         if (!base.empty()) {
             git({"config", "branch." + name_ + ".autopackBase", base});

@@ -235,6 +235,7 @@ private:
             if (!made) {
                 return;
             }
+            applied.action = target.now ? file.action : FileAction::Create;
             break;
         }
         if (made) {

@@ -194,9 +194,13 @@ LlmProviders LlmProviders::from_json(const Json &json, const std::string &source
 LlmProviders LlmProviders::load(const std::optional<std::string> &path)
 {
     const std::string configured = variable("AUTOPACK_LLM_CONFIG");
-    const std::string file = path                  ? *path
-                             : !configured.empty() ? configured
-                                                   : AP_DATADIR "/llm.json";
+    const std::string installed = AP_DATADIR "/llm.json";
+    const std::string file = path ? *path : !configured.empty() ? configured : installed;
+    if (file == installed && !path_exists(file)) {
+        throw Error(ExitStatus::Config,
+                    "no providers: expected '" + file +
+                        "', or a file named by AUTOPACK_LLM_CONFIG or --config");
+    }
     Json json;
     try {
         json = Json::parse(read_file(file, largest_config), file);

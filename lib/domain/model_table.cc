@@ -117,9 +117,15 @@ ModelTable ModelTable::from_json(const Json &json, const std::string &source)
 ModelTable ModelTable::load(const std::optional<std::string> &path)
 {
     const char *configured = std::getenv("AUTOPACK_MODELS");
+    const std::string installed = AP_DATADIR "/models.json";
     const std::string file = path                    ? *path
                              : configured != nullptr ? configured
-                                                     : AP_DATADIR "/models.json";
+                                                     : installed;
+    if (file == installed && !path_exists(file)) {
+        throw Error(ExitStatus::Config,
+                    "no models: expected '" + file +
+                        "', or a file named by AUTOPACK_MODELS or --models");
+    }
     Json json;
     try {
         json = Json::parse(read_file(file, largest_table), file);

@@ -26,6 +26,13 @@ risk: low" ]
     [ "$(ls -A tree)" = src ]
 }
 
+@test "a dry run only says what would happen, and a new file is said to be new" {
+    printf 'src/new\n<<<<<<< SEARCH\n=======\none\n>>>>>>> REPLACE\n' > change
+    run -0 ap-apply -C tree --dry-run change
+    [ "${lines[0]}" = 'src/new: create, +1 -0' ]
+    [ ! -e tree/src/new ]
+}
+
 @test "a change with one bad hunk leaves everything as it was" {
     cat >>change <<'END'
 --- a/src/other

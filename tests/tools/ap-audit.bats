@@ -70,3 +70,10 @@ minor='{"verdict": "minor", "issues": [{"severity": "minor", "text": "meh"}]}'
     run -78 --separate-stderr ap-audit -g x change.diff
     [[ "$stderr" == *"/auditor: expected an array, got nothing" ]]
 }
+
+@test "without an installed table of models it is said how to name one" {
+    unset AUTOPACK_MODELS
+    run --separate-stderr ap-audit -g x change.diff
+    [[ "$stderr" != *models.json* ]] ||
+        [[ "$stderr" == 'ap-audit: no models: expected '*', or a file named by AUTOPACK_MODELS or --models' ]]
+}

@@ -58,6 +58,13 @@ with_run() {
     [ "$status" -eq 82 ]
 }
 
+@test "without an installed configuration it is said how to name one" {
+    unset AUTOPACK_LLM_CONFIG
+    run --separate-stderr ap-llm -m gpt-x <<< hello
+    [ "$status" -eq 78 ] || skip 'a configuration is installed'
+    [[ "$stderr" == 'ap-llm: no providers: expected '*', or a file named by AUTOPACK_LLM_CONFIG or --config' ]]
+}
+
 @test "an answer as JSON has its usage" {
     mock_scenario '{"default": {"cached_tokens": 2}}'
     echo hello | ap-llm --json -m gpt-x --max-tokens 7 > out

@@ -41,7 +41,7 @@ nothing='src/main.c
     books_are_right
 }
 
-# Three times the same failure of each model, then three of what person $1 let happen.
+# Two failures of one model and three of the stronger one; a person is asked then.
 stuck_builds() {
     start "$(answers small wrong '{"repeat": true}')" "$(answers big wrong)" "$(answers big wrong)" \
         "$(answers big wrong)" "$(answers big good)" "$(approves)"

@@ -17,6 +17,15 @@ void the_branch_begins_at_head_and_remembers_its_base()
     CHECK_EQUAL(branch.name(), "autopack/r");
 }
 
+void a_repository_without_a_commit_is_no_input()
+{
+    const check::TemporaryDirectory directory;
+    run_git(directory.path(), {"init", "-q"});
+    CHECK_THROWS(BuildBranch(directory.path(), "r").tip(), Error, [](const Error &error) {
+        CHECK_EQUAL(error.status(), ExitStatus::NoInput);
+    });
+}
+
 void moving_it_again_is_no_harm_and_elsewhere_is_refused()
 {
     const Repository repository;
@@ -91,6 +100,7 @@ int main()
 {
     const CMUnitTest tests[] = {
         TEST(the_branch_begins_at_head_and_remembers_its_base),
+        TEST(a_repository_without_a_commit_is_no_input),
         TEST(moving_it_again_is_no_harm_and_elsewhere_is_refused),
         TEST(merges_forward_into_a_clean_tree),
         TEST(a_base_that_has_gone_on_is_merged_only_if_so_told),
