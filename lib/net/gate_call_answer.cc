@@ -94,8 +94,7 @@ void GateCall::on_head(int status, std::span<const HttpField> fields)
     const auto self = shared_from_this();
     status_ = status;
     gateway_.metrics_.first_byte.observe(micros_since(sent_));
-    gateway_.metrics_.calls[metric_label("provider", provider_->name) + "," +
-                            metric_label("status", std::to_string(status))]++;
+    gateway_.metrics_.count_answer(provider_->name, status);
     if (status == 429 || status >= 500) {
         const auto wait = retry_after(fields, std::chrono::system_clock::now());
         const std::string reason = reason_of_status(status);

@@ -40,6 +40,26 @@ void single(std::string &out, std::string_view name, std::string_view type,
     out.append(name).append(" ").append(std::to_string(value)).append("\n");
 }
 
+// The entry of that name, made if there is none.
+template <typename Value>
+Value &entry(std::map<std::string, Value, std::less<>> &entries, std::string_view name)
+{
+    const auto found = entries.find(name);
+    return found != entries.end() ? found->second
+                                  : entries.try_emplace(std::string(name)).first->second;
+}
+
+template <typename Use>
+void each_model(const GateMetrics &metrics, const Use &use)
+{
+    for (const auto &[provider, models] : metrics.settled) {
+        for (const auto &[model, sums] : models) {
+            use(metric_label("provider", provider) + "," + metric_label("model", model),
+                sums);
+        }
+    }
+}
+
 void ledger_metrics(std::string &out, const LedgerStatus &ledger)
 {
     single(out, "autopack_gate_admitted_total", "counter", "Calls admitted.",
@@ -128,23 +148,61 @@ std::string_view GateMetrics::model_label(std::string_view model)
     return model;
 }
 
+void GateMetrics::count_answer(std::string_view provider, int status)
+{
+    entry(calls, provider)[status]++;
+}
+
 void GateMetrics::count_usage(std::string_view provider, const Usage &usage)
 {
-    const std::string labels = metric_label("provider", provider) + "," +
-                               metric_label("model", model_label(usage.model));
-    const std::pair<std::string_view, int64_t> kinds[] = {
-        {"prompt", usage.prompt_tokens},       {"completion", usage.completion_tokens},
-        {"cached", usage.cached_tokens},       {"cache_write", usage.cache_write_tokens},
-        {"reasoning", usage.reasoning_tokens},
-    };
-    for (const auto &[kind, count] : kinds) {
-        if (count > 0) {
-            tokens[labels + "," + metric_label("kind", kind)] +=
-                static_cast<uint64_t>(count);
+    const auto count = [](int64_t amount) { return static_cast<uint64_t>(amount); };
+    Settled &sums = entry(entry(settled, provider), model_label(usage.model));
+    sums.prompt += count(usage.prompt_tokens);
+    sums.completion += count(usage.completion_tokens);
+    sums.cached += count(usage.cached_tokens);
+    sums.cache_write += count(usage.cache_write_tokens);
+    sums.reasoning += count(usage.reasoning_tokens);
+    sums.cost_microusd += count(usage.cost_microusd);
+    estimated += usage.estimated ? 1 : 0;
+}
+
+GateMetrics::ByLabels GateMetrics::calls_by_labels() const
+{
+    ByLabels all;
+    for (const auto &[provider, statuses] : calls) {
+        for (const auto &[status, count] : statuses) {
+            all[metric_label("provider", provider) + "," +
+                metric_label("status", std::to_string(status))] = count;
         }
     }
-    cost[labels] += static_cast<uint64_t>(usage.cost_microusd);
-    estimated += usage.estimated ? 1 : 0;
+    return all;
+}
+
+GateMetrics::ByLabels GateMetrics::tokens_by_labels() const
+{
+    ByLabels all;
+    each_model(*this, [&all](const std::string &labels, const Settled &sums) {
+        const std::pair<std::string_view, uint64_t> kinds[] = {
+            {"prompt", sums.prompt},       {"completion", sums.completion},
+            {"cached", sums.cached},       {"cache_write", sums.cache_write},
+            {"reasoning", sums.reasoning},
+        };
+        for (const auto &[kind, count] : kinds) {
+            if (count > 0) {
+                all[labels + "," + metric_label("kind", kind)] = count;
+            }
+        }
+    });
+    return all;
+}
+
+GateMetrics::ByLabels GateMetrics::cost_by_labels() const
+{
+    ByLabels all;
+    each_model(*this, [&all](const std::string &labels, const Settled &sums) {
+        all[labels] = sums.cost_microusd;
+    });
+    return all;
 }
 
 std::string metrics_text(const GateMetrics &metrics, const LedgerStatus &ledger,
@@ -152,12 +210,12 @@ std::string metrics_text(const GateMetrics &metrics, const LedgerStatus &ledger,
 {
     std::string out;
     family(out, "autopack_gate_answers_total", "Answers of providers, by status.",
-           metrics.calls);
+           metrics.calls_by_labels());
     family(out, "autopack_gate_tokens_total",
            "Tokens settled; cached, cache_write and reasoning are parts of others.",
-           metrics.tokens);
+           metrics.tokens_by_labels());
     family(out, "autopack_gate_cost_microusd_total", "Cost settled in micro-dollars.",
-           metrics.cost);
+           metrics.cost_by_labels());
     family(out, "autopack_gate_faults_total", "Answers of the gateway itself.",
            metrics.faults);
     family(out, "autopack_gate_retries_total", "Calls tried again.", metrics.retries);

@@ -33,9 +33,23 @@ struct GateMetrics
 {
     using ByLabels = std::map<std::string, uint64_t, std::less<>>; ///< `a="b",c="d"`
 
-    ByLabels calls;           ///< answered: by provider and status
-    ByLabels tokens;          ///< settled: by provider, model and kind
-    ByLabels cost;            ///< settled, in micro-dollars: by provider and model
+    /// What was settled of one provider's model.
+    struct Settled
+    {
+        uint64_t prompt = 0;
+        uint64_t completion = 0;
+        uint64_t cached = 0;
+        uint64_t cache_write = 0;
+        uint64_t reasoning = 0;
+        uint64_t cost_microusd = 0;
+    };
+    // Labels are written when they are asked for, not with each call.
+    template <typename Key, typename Value>
+    using ByProvider =
+        std::map<std::string, std::map<Key, Value, std::less<>>, std::less<>>;
+
+    ByProvider<int, uint64_t> calls;          ///< answered: by provider and status
+    ByProvider<std::string, Settled> settled; ///< by provider and model
     ByLabels faults;          ///< answered by the gateway itself: by reason
     ByLabels retries;         ///< by provider and reason
     uint64_t hits = 0;        ///< calls answered with a kept answer
@@ -45,7 +59,13 @@ struct GateMetrics
     GateHistogram first_byte; ///< from request to the provider's header
     GateHistogram added;      ///< by the gateway, from request to the provider's request
 
+    void count_answer(std::string_view provider, int status);
     void count_usage(std::string_view provider, const Usage &usage);
+
+    /// The metrics by labels: answers, tokens and cost.
+    ByLabels calls_by_labels() const;
+    ByLabels tokens_by_labels() const;
+    ByLabels cost_by_labels() const;
 
     /// The model as a label's value: its name, or "other" once there were most_models
     /// different ones, since a client can ask for any.

@@ -44,7 +44,7 @@ void models_beyond_the_first_hundred_are_counted_together()
         metrics.count_usage("p", usage_of("m" + std::to_string(i), 1, 0));
     }
     metrics.count_usage("p", usage_of("m0", 1, 0));
-    CHECK_EQUAL(metrics.tokens.size(), GateMetrics::most_models + 1);
+    CHECK_EQUAL(metrics.tokens_by_labels().size(), GateMetrics::most_models + 1);
     const std::string text = metrics_text(metrics, {}, {});
     CHECK(has_line(text, "autopack_gate_tokens_total{provider=\"p\",model=\"other\",kind="
                          "\"prompt\"} 900"));
