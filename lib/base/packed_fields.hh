@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 
@@ -16,6 +17,9 @@ public:
         packed_.append(name).push_back('\0');
         packed_.append(value).push_back('\0');
     }
+
+    /// Makes room for so many fields with so many bytes of names and values together.
+    void reserve(size_t count, size_t bytes) { packed_.reserve(2 * count + bytes); }
 
     void clear() noexcept { packed_.clear(); }
 

@@ -11,6 +11,9 @@ namespace {
 // How much of a body that nobody wants is read for the sake of a proper answer.
 constexpr size_t most_discarded = 4 << 20;
 
+// Most requests have no more header fields than this.
+constexpr size_t usual_fields = 16;
+
 // The server says how a message is framed and what becomes of its connection.
 bool is_framing(std::string_view name)
 {
@@ -23,6 +26,7 @@ HttpExchange::HttpExchange(HttpConnection &connection, std::string_view target)
     : connection_(&connection)
     , target_(target)
 {
+    fields_.reserve(usual_fields);
 }
 
 std::string_view HttpExchange::path() const noexcept
@@ -119,6 +123,11 @@ void HttpExchange::begin(int status, std::span<const HttpField> fields,
     if (over() || begun()) {
         return;
     }
+    size_t bytes = 0;
+    for (const HttpField &field : fields) {
+        bytes += field.name.size() + field.value.size();
+    }
+    answer_fields_.reserve(fields.size(), bytes);
     for (const HttpField &field : fields) {
         if (!is_framing(field.name)) {
             answer_fields_.add(field.name, field.value);
