@@ -190,11 +190,22 @@ private:
         return mode;
     }
 
+    // A header alone is what is left where the lines below it were garbled.
+    static bool says_something(const FileHeader &header)
+    {
+        return header.is_new || header.is_deleted || header.is_renamed ||
+               header.is_copied || header.is_binary || header.old_mode || header.new_mode;
+    }
+
     FilePatch read_file(FileHeader header)
     {
         std::vector<Hunk> hunks;
         while (!header.binary && at_ < lines_.size() && lines_[at_].starts_with("@@")) {
             hunks.push_back(read_hunk(lines_, at_));
+        }
+        if (hunks.empty() && !says_something(header)) {
+            refuse(static_cast<size_t>(header.line - 1),
+                   "expected a change of the file below its name, got none");
         }
         if (reading_.reverse) {
             reverse(header, hunks);

@@ -130,6 +130,8 @@ void refuses_what_is_cut_off()
     CHECK_EQUAL(fault_of("x\n<<<<<<< SEARCH\na\n=======\nb\n"),
                 "line 2: the block does not end");
     CHECK(!fault_of("{\"files\": [{\"path\": \"x\", \"content\": \"").empty());
+    CHECK_EQUAL(fault_of("diff --git a/x b/x\nindeX 1..2 100644\n-a\n+b\n"),
+                "line 1: expected a change of the file below its name, got none");
 }
 
 void refuses_what_contradicts_itself()
