@@ -91,7 +91,8 @@ class Gate:
         self.room = room
         self.cap = room * 10
         self.spent = self.cap - room
-        self.reconciles = reconciles  # after a kill, as a person would
+        self.reconciles = reconciles  # after a kill, as a person would, or "meanwhile"
+        self.reconciled = set()  # numbers of the mock's entries that were told of
         self.before = 0  # calls that were made before the cap was so near
         self.mock = self.gate = None
         self.moving = threading.Event()  # set while callers may come
@@ -109,8 +110,7 @@ class Gate:
         with open(self.path("ap-gate.conf"), "w", encoding="utf-8") as file:
             json.dump(config, file)
         self.make_run()
-        self.start()
-        self.moving.set()
+        self.let_in(self.start())
         return self
 
     def __exit__(self, *_):
@@ -154,12 +154,17 @@ class Gate:
                     VALUES ('{key_hash}', 1, 0);""")
 
     def start(self):
+        """Starts a gateway and returns its port, which no caller knows yet."""
         with open(self.path("gate.err"), "ab") as errors:
             self.gate = subprocess.Popen([os.path.join(self.tools, "ap-gate")], stderr=errors,
                                          cwd=self.directory)  # fmt: skip
         place = ".autonomous_runs/gate.json"
         wait_until("ap-gate", lambda: self.read(place).endswith("\n"))
-        self.port = int(json.loads(self.read(place))["url"].rpartition(":")[2])
+        return int(json.loads(self.read(place))["url"].rpartition(":")[2])
+
+    def let_in(self, port):
+        self.port = port
+        self.moving.set()
 
     def kill(self):
         """SIGKILL, whatever it is at, and the next one."""
@@ -167,10 +172,14 @@ class Gate:
         self.gate.kill()
         self.gate.wait()
         os.remove(self.path(".autonomous_runs/gate.json"))
-        self.start()
-        if self.reconciles:
-            self.reconcile()
-        self.moving.set()
+        port = self.start()
+        lines = self.corrections() if self.reconciles else []
+        if self.reconciles == "meanwhile":
+            self.let_in(port)
+            self.reconcile(lines)
+        else:
+            self.reconcile(lines)
+            self.let_in(port)
 
     def learn(self, calls):
         """Makes calls before the cap comes near, of which the next gateway knows."""
@@ -186,38 +195,44 @@ class Gate:
         self.cap = self.spent + self.room
         for phase in ([], ["a"]):
             self.run("ap-budget", "set", "r", *phase, "--tokens", str(self.cap))
-        self.start()
-        self.moving.set()
+        self.let_in(self.start())
 
-    def reconcile(self):
-        """Tells what the mock's record says of each call that was settled at an estimate. Of a
+    def corrections(self):
+        """What the mock's record says of each call that was settled at an estimate. Of a
         call whose answer had not begun, nobody knows which it is in the record; those are
-        what is in there and was not counted, in their order."""
+        what is in there and was neither counted nor told of before, in their order."""
         wait_until("the mock's record", lambda: served_all(self))
-        served = [each for each in self.entries() if each.get("prompt_tokens")]
+        served = [each for each in self.entries()
+                  if each.get("prompt_tokens") and each["number"] not in self.reconciled]  # fmt: skip
         with self.database() as database:
             exact = collections.Counter(database.execute(
                 "SELECT prompt_tokens, completion_tokens FROM llm_usage_events "
-                "WHERE source = 'gateway' AND estimated = 0").fetchall())  # fmt: skip
+                "WHERE source = 'gateway' AND estimated = 0 "
+                "AND usage_id NOT IN (SELECT usage_id FROM usage_reconciliations)").fetchall())  # fmt: skip
         estimates = [json.loads(line) for line in
                      self.run("ap-budget", "estimates", "r", "--json").stdout.splitlines()]  # fmt: skip
         named = {each["provider_request_id"] for each in estimates}
         by_name = {each["request_id"]: each for each in served if each["request_id"] in named}
         rest = []
         for each in served:
-            figures = (each["prompt_tokens"], each["completion_tokens"])
+            figures = (each["prompt_tokens"], output_of(each))
             if each["request_id"] in by_name:
                 continue
-            if each["outcome"] == "complete" and exact[figures]:
+            if (each["outcome"] == "complete" or each["usage_sent"]) and exact[figures]:
                 exact[figures] -= 1
             else:
                 rest.append(each)
         lines = []
         for each in estimates:
             entry = by_name.get(each["provider_request_id"]) or (rest.pop(0) if rest else None)
+            if entry:
+                self.reconciled.add(entry["number"])
             lines.append({"call": each["call"],
                           "prompt_tokens": entry["prompt_tokens"] if entry else 0,
                           "completion_tokens": output_of(entry) if entry else 0})  # fmt: skip
+        return lines
+
+    def reconcile(self, lines):
         self.run("ap-budget", "reconcile", "r",
                  input="".join(json.dumps(line) + "\n" for line in lines).encode())  # fmt: skip
 
@@ -285,13 +300,25 @@ class Result:
         self.refused = len(refused)
         self.false_refusals = false_refusals(gate, refused, served)
         self.false_by_books = false_refusals(gate, refused, recorded)
+        self.miscounted_tokens = 0  # where all is reconciled
+
+    def reconcile(self, gate):
+        """Once the rest is reconciled, too, the books say what was served, to the token."""
+        gate.reconcile(gate.corrections())
+        served, recorded = (sum(tokens for _, tokens in calls)
+                            for calls in (gate.served(), gate.recorded()))  # fmt: skip
+        with gate.database() as database:
+            used, = database.execute(
+                "SELECT tokens_used FROM budgets WHERE phase_id = ''").fetchone()  # fmt: skip
+        self.miscounted_tokens = abs(recorded - served) + abs(used - gate.spent - served)
 
     def faults(self, kills):
         """What must not be, by name."""
         known = {"answered", "refused", "left"} | ({"lost"} if kills else set())
         faults = {f"calls ended with {outcome!r}": count
                   for outcome, count in self.outcomes.items() if outcome not in known}  # fmt: skip
-        for name in ("overshoot", "beyond_cap", "uncounted_calls", "uncounted_tokens", "reserved"):
+        for name in ("overshoot", "beyond_cap", "uncounted_calls", "uncounted_tokens",
+                     "miscounted_tokens", "reserved"):  # fmt: skip
             faults[name] = getattr(self, name)
         return {name: value for name, value in faults.items() if value}
 
@@ -362,8 +389,11 @@ def load(directory, tools, seed, family="anthropic", callers=16, streamed=True, 
         wait_until("the mock's record", lambda: served_all(gate))
         done.set()
         watcher.join()
+        result = Result(gate, calls)
+        if reconciles:
+            result.reconcile(gate)
         gate.run("ap-db", "check")
-        return Result(gate, calls)
+        return result
 
 
 def served_all(gate):
