@@ -155,7 +155,7 @@ ExitStatus cleanup(const ap::Arguments &arguments, ap::State &state)
         ap::print("forgot " + std::to_string(result.connections) + " connections and " +
                   std::to_string(result.executors) + " executors, took up " +
                   std::to_string(result.attempts) + " attempts\n");
-        if (result.gateways > 0) {
+        if (result.gateways > 0 || result.calls > 0) {
             ap::print("closed the books of " + std::to_string(result.gateways) +
                       " gateways, recorded " + std::to_string(result.calls) + " calls\n");
         }

@@ -2,6 +2,7 @@
 
 #include "domain/day_budget.hh"
 #include "domain/state.hh"
+#include "sys/process.hh"
 
 #include <unistd.h>
 
@@ -116,24 +117,32 @@ void insert_usage(Sqlite &database, const UsageOrigin &origin, const Usage &usag
         .run();
 }
 
+void insert_reservation(Sqlite &database, const ReservationRequest &request, UnixMs now)
+{
+    const ReservedCall call = request.call.value_or(ReservedCall{});
+    std::optional<ProcessIdentity> holder;
+    if (request.call) {
+        holder = ProcessIdentity::self();
+    }
+    database
+        .prepare("INSERT INTO budget_reservations (run_id, phase_id, attempt, tokens, "
+                 "cost_microusd, purpose, pid, created_at, pid_started, boot_id, "
+                 "provider, model, input_tokens) "
+                 "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)")
+        .bind_all(request.run_id, request.phase_id, request.attempt, request.tokens,
+                  request.cost_microusd, request.purpose, int64_t{getpid()}, now,
+                  holder ? std::optional(holder->started) : std::nullopt,
+                  holder ? std::optional<std::string_view>(holder->boot_id)
+                         : std::nullopt,
+                  call.provider, call.model,
+                  request.call ? std::optional(call.input_tokens) : std::nullopt)
+        .run();
+}
+
 // At least 80 %, in whole numbers: a double is off by one for some caps.
 bool near(int64_t used, int64_t cap)
 {
     return used > 0 && used >= cap - cap / 5;
-}
-
-std::vector<int64_t> left_reservations(Sqlite &database)
-{
-    Statement rows = database.prepare(
-        "SELECT b.reservation_id FROM budget_reservations b JOIN runs r USING (run_id) "
-        "WHERE b.status = 'OPEN' AND b.purpose <> 'gateway tranche' AND r.status IN "
-        "('DONE_SUCCESS', 'DONE_FAILED', 'DONE_FAILED_BUDGET_EXHAUSTED', "
-        "'DONE_ABORTED')");
-    std::vector<int64_t> ids;
-    while (rows.step()) {
-        ids.push_back(rows.integer(0));
-    }
-    return ids;
 }
 
 } // namespace
@@ -262,15 +271,7 @@ int64_t reserve(Sqlite &database, const ReservationRequest &request, const Clock
                          request);
         }
         require_room(show_day_budget(database, day_of(clock.now())), request);
-        database
-            .prepare(
-                "INSERT INTO budget_reservations (run_id, phase_id, attempt, tokens, "
-                "cost_microusd, purpose, pid, created_at) "
-                "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")
-            .bind_all(request.run_id, request.phase_id, request.attempt, request.tokens,
-                      request.cost_microusd, request.purpose, int64_t{getpid()},
-                      clock.now())
-            .run();
+        insert_reservation(database, request, clock.now());
         reservation_id = database.last_insert_id();
     });
     return reservation_id;
@@ -308,23 +309,6 @@ void settle(Sqlite &database, int64_t reservation_id, const Usage &usage,
             .bind_all(reservation_id, clock.now(), tokens)
             .run();
     });
-}
-
-int64_t count_left_reservations(Sqlite &database)
-{
-    return static_cast<int64_t>(left_reservations(database).size());
-}
-
-int64_t release_left_reservations(Sqlite &database, const Clock &clock)
-{
-    int64_t released = 0;
-    in_transaction(database, [&] {
-        for (const int64_t reservation : left_reservations(database)) {
-            settle(database, reservation, {}, clock);
-            released++;
-        }
-    });
-    return released;
 }
 
 std::vector<Budget> take_warnings(Sqlite &database, std::string_view run_id,

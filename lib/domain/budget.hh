@@ -123,6 +123,15 @@ struct BudgetChange
 void set_budget(Sqlite &database, std::string_view run_id, std::string_view phase_id,
                 const BudgetChange &change);
 
+/// A call that this process makes with what it reserves: its holder, so that others can
+/// settle the call at an estimate if the process is killed (left_reservations.hh).
+struct ReservedCall
+{
+    std::string provider;
+    std::string model;
+    int64_t input_tokens = 0; ///< of the reserved ones; the others are for the answer
+};
+
 /// What is to be reserved.
 struct ReservationRequest
 {
@@ -132,12 +141,14 @@ struct ReservationRequest
     int64_t tokens = 0;
     int64_t cost_microusd = 0;
     std::string purpose;
+    std::optional<ReservedCall> call{}; ///< nothing: whoever has its number settles it
 };
 
 /// Reserves against the run, the phase and the day at once, in one immediate transaction:
 /// used plus reserved never passes a cap because of it. Returns the reservation's id.
 /// Throws Error(BudgetExhausted) that says which budget has how much left. The
-/// reservation counts until it is settled, whatever becomes of the process.
+/// reservation counts until it is settled, whatever becomes of the process; a call of a
+/// dead one is settled for it.
 int64_t reserve(Sqlite &database, const ReservationRequest &request, const Clock &clock);
 
 /// Replaces an open reservation by what was really used (which may be more or less, or
@@ -145,13 +156,6 @@ int64_t reserve(Sqlite &database, const ReservationRequest &request, const Clock
 /// one already settled.
 void settle(Sqlite &database, int64_t reservation_id, const Usage &usage,
             const Clock &clock);
-
-/// How many reservations of runs that have ended are open: nobody will settle them. Those
-/// of gateways are not counted, which settle their own.
-int64_t count_left_reservations(Sqlite &database);
-
-/// Settles those with nothing used, and returns how many.
-int64_t release_left_reservations(Sqlite &database, const Clock &clock);
 
 /// Marks budgets of the run that came to 80 % and were not warned about, logs a
 /// budget.warning event for each, and returns them. Joins the caller's transaction or

@@ -4,11 +4,11 @@
 #include "base/text.hh"
 #include "domain/alerts.hh"
 #include "domain/attempts.hh"
-#include "domain/budget.hh"
 #include "domain/doctor_checks.hh"
 #include "domain/health.hh"
 #include "domain/integrity.hh"
 #include "domain/ledger.hh"
+#include "domain/left_reservations.hh"
 #include "domain/run.hh"
 #include "sys/path.hh"
 
@@ -127,7 +127,7 @@ void check_alerts(DoctorNotes &notes, State &state, const Health &health)
     }
     if (const int64_t left = count_left_reservations(state.database()); left > 0) {
         notes.add(Severity::Warning, "budgets",
-                  std::to_string(left) + " reservations of runs that have ended are open",
+                  std::to_string(left) + " reservations are open that nobody will settle",
                   suite_command(notes.options(), "ap-doctor --fix"));
     }
 }
@@ -154,6 +154,7 @@ void fix_state(DoctorNotes &notes, State &state, const Clock &clock)
     tell(cleaned.executors, "executors recorded as died");
     tell(cleaned.attempts, "attempts of dead executors ended, their phases queued again");
     tell(cleaned.gateways, "gateways' books closed");
+    tell(cleaned.calls, "calls of dead processes recorded");
     tell(remove_files_of_deleted_runs(state), "directories of deleted runs removed");
     tell(release_left_reservations(state.database(), clock),
          "reservations of runs that have ended given back");

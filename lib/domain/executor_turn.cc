@@ -3,6 +3,7 @@
 #include "base/text.hh"
 #include "domain/attempt_usage.hh"
 #include "domain/budget_refusal.hh"
+#include "domain/left_reservations.hh"
 
 #include <algorithm>
 
@@ -97,7 +98,12 @@ void Executor::record_usage_of(LaunchedPhase &phase)
     if (!reports.empty()) {
         mark_usage_read(database_, lease.attempt_id, phase.usage().taken_to());
     }
-    if (!phase.ended() || phase.outcome().status == AttemptStatus::BudgetExhausted) {
+    if (!phase.ended()) {
+        return;
+    }
+    settle_calls_of_attempt(database_, lease.run_id, lease.phase.id, lease.number,
+                            clock_);
+    if (phase.outcome().status == AttemptStatus::BudgetExhausted) {
         return;
     }
     // What a phase reports with its last breath counts as much as what it reported

@@ -61,7 +61,7 @@ int64_t LlmBudget::fitting(int64_t input, int64_t output)
     return std::min(output, left - input);
 }
 
-int64_t LlmBudget::try_to_reserve(int64_t input, int64_t output)
+int64_t LlmBudget::try_to_reserve(const std::string &model, int64_t input, int64_t output)
 {
     ReservationRequest request;
     request.run_id = account_.run_id;
@@ -70,6 +70,7 @@ int64_t LlmBudget::try_to_reserve(int64_t input, int64_t output)
     request.tokens = input + output;
     request.cost_microusd = facts_ == nullptr ? 0 : cost_bound(*facts_, input, output);
     request.purpose = account_.purpose;
+    request.call = ReservedCall{account_.provider, model, input};
     return ap::reserve(database_, request, clock_);
 }
 
@@ -83,7 +84,7 @@ int64_t LlmBudget::reserve(const std::string &model, int64_t input,
     int64_t asked = std::max(fitting(input, wanted), least);
     while (true) {
         try {
-            reservation_ = try_to_reserve(input, asked);
+            reservation_ = try_to_reserve(model, input, asked);
             return asked;
         } catch (const Error &error) {
             if (error.status() != ExitStatus::BudgetExhausted || asked <= least) {

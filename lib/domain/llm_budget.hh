@@ -15,6 +15,7 @@ struct LlmAccount
     std::string phase_id; ///< empty: the run alone
     std::optional<int64_t> attempt;
     std::string purpose = "ap-llm"; ///< named by what is reserved
+    std::string provider{};         ///< who is called
 };
 
 /// The account that AUTOPACK_RUN_ID, AUTOPACK_PHASE_ID and AUTOPACK_ATTEMPT name, as a
@@ -30,7 +31,8 @@ inline constexpr int64_t least_output = 256;
 
 /// One call's place in a budget that nobody else keeps: what it may use is reserved
 /// before it is made and replaced by what it did use. The reservation outlives this
-/// object and the process unless it is settled.
+/// object unless it is settled; if the process is killed, whoever ends its attempt
+/// settles it at all that was reserved.
 class LlmBudget
 {
 public:
@@ -50,7 +52,7 @@ public:
 
 private:
     int64_t fitting(int64_t input, int64_t output);
-    int64_t try_to_reserve(int64_t input, int64_t output);
+    int64_t try_to_reserve(const std::string &model, int64_t input, int64_t output);
 
     Sqlite &database_;
     LlmAccount account_;

@@ -5,6 +5,7 @@
 #include "domain/control.hh"
 #include "domain/gateway_recovery.hh"
 #include "domain/lease.hh"
+#include "domain/left_reservations.hh"
 #include "domain/process_row.hh"
 
 #include <algorithm>
@@ -171,6 +172,7 @@ CleanupResult forget_dead_processes(State &state, std::string_view run_id)
     result.gateways = books.gateways;
     result.calls = books.exact + books.estimated;
     if (connections.empty() && executors.empty()) {
+        result.calls += settle_left_calls(database, run_id, clock);
         return result;
     }
     Transaction transaction(database);
@@ -180,6 +182,7 @@ CleanupResult forget_dead_processes(State &state, std::string_view run_id)
             result.attempts++;
         }
     }
+    result.calls += settle_left_calls(database, run_id, clock);
     for (const DeadExecutor &executor : executors) {
         result.executors += int{record_death(database, executor, clock.now())};
     }

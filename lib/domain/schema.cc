@@ -10,6 +10,7 @@
 #include "domain/migrations/m0008_ledger.hh"
 #include "domain/migrations/m0009_builds.hh"
 #include "domain/migrations/m0010_estimates.hh"
+#include "domain/migrations/m0011_direct_calls.hh"
 
 namespace ap {
 
@@ -27,6 +28,7 @@ constexpr Migration all_migrations[] = {
     {8, "ledger", migrations_sql::ledger},
     {9, "builds", migrations_sql::builds},
     {10, "estimates of usage", migrations_sql::estimates},
+    {11, "direct calls", migrations_sql::direct_calls},
 };
 
 } // namespace

@@ -78,7 +78,7 @@ struct CleanupResult
     int64_t executors = 0;   ///< executors marked as died
     int64_t attempts = 0;    ///< attempts recorded as interrupted
     int64_t gateways = 0;    ///< gateways whose books were closed
-    int64_t calls = 0;       ///< calls of theirs that were recorded
+    int64_t calls = 0;       ///< calls of theirs and of other dead processes recorded
 };
 
 /// Appends an event. State changes log themselves through triggers; this is for the rest

@@ -60,6 +60,7 @@ void LlmQuestioner::ask(LlmPrompt prompt,
     auto account = llm_account_from_environment();
     if (account && !endpoint.gateway) {
         account->purpose = purpose_;
+        account->provider = model.provider->name;
         Sqlite &database = state_().database();
         budget.emplace(database, std::move(*account), prices_, clock_);
         bounds.output =

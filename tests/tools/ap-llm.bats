@@ -120,6 +120,28 @@ with_run() {
     [ "$(query "SELECT sum(tokens_reserved) FROM budgets")" -eq 0 ]
 }
 
+@test "a call whose process is killed is an estimate once its attempt ends" {
+    mock_scenario '{"default": {"output_tokens": 400, "tokens_per_event": 1,
+        "stall_after_events": 3}}'
+    cat > work << 'END'
+export ANTHROPIC_API_KEY=sk-real
+echo hello | ap-llm -m claude-x --max-tokens 500 > said &
+until grep -q w said; do sleep 0.01; done
+kill -KILL $!
+END
+    jq -n '{run_id: "r", phases: [{id: "a", command: ["sh", "work"], timeout: "30s"}]}' > plan.json
+    ap-run create plan.json > /dev/null
+    ap-exec --quiet --run-id r
+    [ "$(ap-budget estimates r --json | jq -c '[.phase_id, .attempt, .provider, .model]')" = \
+        '["a",1,"anthropic","claude-x"]' ]
+    [ "$(query 'SELECT completion_tokens FROM llm_usage_events')" -eq 500 ]
+    wait_until mock_is_idle
+    [ "$(query "SELECT tokens_used FROM budgets WHERE phase_id = 'a'")" -ge \
+        "$(mock_total 'prompt_tokens + .completion_tokens')" ]
+    [ "$(query "SELECT sum(tokens_reserved) FROM budgets")" -eq 0 ]
+    ap-db check
+}
+
 @test "with a key for the gateway the books are the gateway's" {
     with_run 100000
     ANTHROPIC_API_KEY=apk-$(printf 'x%.0s' {1..43}) ap-llm -m claude-x <<< hello > /dev/null

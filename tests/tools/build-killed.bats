@@ -92,6 +92,7 @@ went_on() {
     start "$(answers small good '{"repeat": true}')" "$(approves '{"repeat": true}')"
     killed_at fsync,fdatasync
     went_on 8
+    books_are_no_less
 }
 
 # Starts an executor, and kills it alone as soon as the command has success.
@@ -120,4 +121,19 @@ killed_when() {
     reads_durations main
     tidy
     [ "$(mock_total requests)" -eq 3 ]
+    books_are_no_less
+    [ "$(ap-budget estimates r --json | jq -s length)" -eq 1 ]
+}
+
+@test "an answer that it is killed in the middle of is paid for as an estimate" {
+    start "$(answers small good '{"stall_after_events": 2}')" "$(answers small good)" "$(approves)"
+    create_run_of_goal '{"max_attempts": 2}' "$merges"
+    ap-exec --quiet --run-id r 3>&- &
+    wait_until is_answering
+    kill -KILL "$(query "SELECT pid FROM budget_reservations WHERE status = 'OPEN'")"
+    wait $!
+    reads_durations main
+    [ "$(mock_total requests)" -eq 3 ]
+    books_are_no_less
+    [ "$(ap-budget estimates r --json | jq -r .attempt)" -eq 1 ]
 }

@@ -27,3 +27,8 @@ mock_scenario() {
 mock_total() {
     curl -sS "$MOCK_URL/mock/totals" | jq ".$1"
 }
+
+# It has noticed that the callers are gone.
+mock_is_idle() {
+    [ "$(mock_total in_flight)" -eq 0 ]
+}

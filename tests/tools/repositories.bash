@@ -102,6 +102,16 @@ books_are_right() {
     ap-db check > /dev/null
 }
 
+# The books have at least what the mock served, and nothing is reserved any more: of
+# answers to a killed process nobody knows what they used.
+books_are_no_less() {
+    wait_until mock_is_idle
+    [ "$(query "SELECT tokens_used FROM budgets WHERE phase_id = ''")" -ge \
+        "$(mock_total 'prompt_tokens + .completion_tokens')" ]
+    [ "$(query "SELECT count(*) FROM budget_reservations WHERE status = 'OPEN'")" -eq 0 ]
+    ap-db check > /dev/null
+}
+
 failures() {
     query "SELECT group_concat(failure_class) FROM
         (SELECT failure_class FROM builds WHERE status = 'FAILED' ORDER BY phase_id, number)"
