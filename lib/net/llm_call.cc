@@ -184,6 +184,7 @@ public:
     {
         const Steady::time_point end = Steady::now() + length;
         while (!stopped_ && Steady::now() < end) {
+            client_.run(); // a server may end the connection meanwhile
             loop_.run_once(std::chrono::ceil<milliseconds>(end - Steady::now()));
         }
         return !stopped_;
