@@ -17,7 +17,8 @@ struct AccountRoom
     {
         Amount left = {largest_amount, largest_amount};
         Amount cap = {largest_amount, largest_amount};
-        std::string name; ///< "run 'r'", for messages
+        std::string name{}; ///< "run 'r'", for messages
+        Amount beyond{};    ///< used and reserved beyond the cap, as after it was lowered
     };
     bool exists = true; ///< the run and the phase do
     Scope phase;
@@ -27,6 +28,10 @@ struct AccountRoom
     Amount left() const noexcept
     {
         return least_of(phase.left, least_of(run.left, day.left));
+    }
+    Amount beyond() const noexcept
+    {
+        return most_of(phase.beyond, most_of(run.beyond, day.beyond));
     }
 };
 
@@ -49,6 +54,7 @@ struct GatewayAccount
     int64_t ahead = 4;     ///< calls' worth to hold in reserve
     int64_t low_water = 0; ///< tokens of `free` below which it asks for more
     bool wants_growth = false;
+    bool beyond_cap = false; ///< what calls in flight hold is; nothing else may be used
     std::chrono::steady_clock::time_point last_used;
 
     /// What the cycle under way does to it; of no meaning to anybody else.
@@ -62,6 +68,7 @@ struct GatewayAccount
         Amount decided; ///< what the calls get that are admitted with the commit
         int64_t reservation_id = 0;
         bool grows = false;
+        bool checked = false; ///< whether caps were lowered below what it holds
         bool closes = false;
         bool gone = false; ///< the run or phase is no more
     };

@@ -38,6 +38,11 @@ constexpr Amount least_of(Amount a, Amount b) noexcept
     return {std::min(a.tokens, b.tokens), std::min(a.microusd, b.microusd)};
 }
 
+constexpr Amount most_of(Amount a, Amount b) noexcept
+{
+    return {std::max(a.tokens, b.tokens), std::max(a.microusd, b.microusd)};
+}
+
 /// Each part, or 0 where it is below.
 constexpr Amount positive(Amount a) noexcept
 {

@@ -116,7 +116,7 @@ Admission GatewayBooks::admit(const LedgerCall &asked, Time now, UnixMs at)
     admission.call = id_of(*slot);
     const Amount need = need_of(*slot, call.wanted);
     owner.average = owner.average == Amount{} ? need : (owner.average * 7 + need) / 8;
-    if (owner.queue.empty()) {
+    if (owner.queue.empty() && !owner.beyond_cap) {
         if (const auto output = fitting(*slot, owner.free, call.enough)) {
             admit_call(*slot, *output);
             watch_level(owner);
@@ -347,7 +347,7 @@ void GatewayBooks::free_slots(const std::vector<uint32_t> &slots)
 // decides about them.
 void GatewayBooks::serve(GatewayAccount &owner)
 {
-    while (!owner.queue.empty()) {
+    while (!owner.queue.empty() && !owner.beyond_cap) {
         const uint32_t slot = owner.queue.front();
         const Call &call = calls_[slot];
         if (call.decided >= 0 || call.refusal != Refusal::None) {

@@ -54,11 +54,25 @@ public:
     bool has_accounts() const noexcept { return !accounts_.empty(); }
     size_t account_count() const noexcept { return accounts_.size(); }
 
+    /// The accounts that hold a tranche.
+    struct Holder
+    {
+        std::string run_id;
+        std::string phase_id;
+    };
+    std::vector<Holder> holders() const;
+
     // The steps of a cycle, in this order.
 
     /// The accounts there is something to do about, each with its plan; `closing`: all of
     /// them give everything back.
-    std::vector<GatewayAccount *> begin_cycle(Time now, bool closing);
+    /// `check_caps`: those with a tranche are among them.
+    std::vector<GatewayAccount *> begin_cycle(Time now, bool closing, bool check_caps);
+    /// Takes back what the account holds unused, up to what is used and reserved beyond a
+    /// cap; its plan and row say how much it gives. False if that is nothing. What is
+    /// still beyond is held by calls in flight: until it is not, what they leave goes to
+    /// nobody without a cycle.
+    bool give_back(GatewayAccount &account, const AccountRoom &room);
     /// Takes back what other accounts under the caps that are too short for this one hold
     /// unused; their plans and rows say how much they give.
     std::vector<GatewayAccount *> reclaim(const GatewayAccount &account,
@@ -125,6 +139,7 @@ private:
     void reserve(Call &call, Amount amount);
     void serve(GatewayAccount &owner);
     void watch_level(GatewayAccount &owner);
+    static void take_back(GatewayAccount &account, Amount taken);
     Amount need_of(uint32_t slot, int64_t output) const;
     std::optional<int64_t> fitting(uint32_t slot, Amount room, int64_t least) const;
 

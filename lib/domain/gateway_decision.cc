@@ -34,7 +34,8 @@ std::string figures(const AccountRoom::Scope &scope, Amount left, Amount need)
 
 } // namespace
 
-std::vector<GatewayAccount *> GatewayBooks::begin_cycle(Time now, bool closing)
+std::vector<GatewayAccount *> GatewayBooks::begin_cycle(Time now, bool closing,
+                                                        bool check_caps)
 {
     urgent_ = false;
     std::vector<GatewayAccount *> affected;
@@ -54,12 +55,42 @@ std::vector<GatewayAccount *> GatewayBooks::begin_cycle(Time now, bool closing)
             account.ahead = least_ahead;
             account.plan.closes = account.calls == 0 && account.queue.empty();
         }
-        if (account.plan.grows || account.plan.closes ||
+        const bool has_use = !(positive(account.free) == Amount{}) || account.plan.grows;
+        account.plan.checked = (check_caps && account.reservation_id != 0) ||
+                               (account.beyond_cap && has_use);
+        if (account.plan.grows || account.plan.closes || account.plan.checked ||
             !(account.plan.used == Amount{}) || !(account.plan.give == Amount{})) {
             affected.push_back(&account);
         }
     }
     return affected;
+}
+
+std::vector<GatewayBooks::Holder> GatewayBooks::holders() const
+{
+    std::vector<Holder> holders;
+    for (const auto &[key, account] : accounts_) {
+        if (account->reservation_id != 0) {
+            holders.push_back({account->run_id, account->phase_id});
+        }
+    }
+    return holders;
+}
+
+void GatewayBooks::take_back(GatewayAccount &account, Amount taken)
+{
+    account.free = account.free - taken;
+    account.giving = account.giving + taken;
+    account.plan.give = account.plan.give + taken;
+    account.plan.row = positive(account.plan.row - taken);
+}
+
+bool GatewayBooks::give_back(GatewayAccount &account, const AccountRoom &room)
+{
+    const Amount taken = least_of(positive(account.free), room.beyond());
+    take_back(account, taken);
+    account.beyond_cap = !(positive(room.beyond() - taken) == Amount{});
+    return !(taken == Amount{});
 }
 
 std::vector<GatewayAccount *> GatewayBooks::reclaim(const GatewayAccount &account,
@@ -85,10 +116,7 @@ std::vector<GatewayAccount *> GatewayBooks::reclaim(const GatewayAccount &accoun
             other.reservation_id == 0 || taken == Amount{}) {
             continue;
         }
-        other.free = other.free - taken;
-        other.giving = other.giving + taken;
-        other.plan.give = other.plan.give + taken;
-        other.plan.row = positive(other.plan.row - taken);
+        take_back(other, taken);
         affected.push_back(&other);
     }
     return affected;
@@ -123,7 +151,7 @@ bool GatewayBooks::might_fit_later(const GatewayAccount &account, const AccountR
                           : scope == &room.run ? in_flight_of(nullptr, account.run_id)
                                                : in_flight_of(nullptr, {});
         if (others.calls + decided.calls == 0 ||
-            !covers(scope->left + others.open + decided.open, need)) {
+            !covers(scope->left - scope->beyond + others.open + decided.open, need)) {
             return false;
         }
     }
@@ -135,7 +163,7 @@ bool GatewayBooks::decide_call(GatewayAccount &account, uint32_t slot,
                                const AccountRoom &room, InFlight &decided, Time now)
 {
     Call &call = calls_[slot];
-    const Amount available = room.left() + account.free - decided.open;
+    const Amount available = room.left() - room.beyond() + account.free - decided.open;
     std::optional<int64_t> output = fitting(slot, available, call.enough);
     if (!output) {
         const auto beyond = [&](int64_t asked) {

@@ -19,7 +19,6 @@ using Steady = std::chrono::steady_clock;
 using namespace std::chrono_literals;
 
 constexpr auto wait_poll = 50ms;    // others may have raised a cap or released something
-constexpr auto idle_poll = 500ms;   // for tranches nobody uses
 constexpr auto retry_pause = 100ms; // after the database could not be written
 constexpr auto patience = 2s;       // with that, for calls that wait
 constexpr size_t large_batch = 1024;
@@ -204,11 +203,11 @@ private:
         std::unique_lock lock(mutex_);
         while (!stop_) {
             wait_for_work(lock);
-            cycle(lock, false);
+            cycle(lock, false, writer_.is_a_cap_passed(lock, books_));
         }
         books_.end_calls(clock_.now());
         // What cannot be written now is found in the journal by the next start.
-        if (cycle(lock, true)) {
+        if (cycle(lock, true, false)) {
             end_gateway();
         }
     }
@@ -235,7 +234,7 @@ private:
             if (books_.waiting() > 0) {
                 wake_.wait_for(lock, wait_poll, ready);
             } else if (books_.has_accounts()) {
-                wake_.wait_for(lock, idle_poll, ready);
+                wake_.wait_for(lock, GatewayWriter::cap_poll, ready);
             } else {
                 wake_.wait(lock, ready);
             }
@@ -249,11 +248,11 @@ private:
     }
 
     // Writes what there is to write in one transaction; false if that failed.
-    bool cycle(std::unique_lock<std::mutex> &lock, bool closing)
+    bool cycle(std::unique_lock<std::mutex> &lock, bool closing, bool check_caps)
     {
         flushing_ = false;
         std::vector<GatewayAccount *> affected =
-            books_.begin_cycle(Steady::now(), closing);
+            books_.begin_cycle(Steady::now(), closing, check_caps);
         const std::vector<uint32_t> batch = std::exchange(books_.settled, {});
         if (affected.empty() && batch.empty()) {
             return true;

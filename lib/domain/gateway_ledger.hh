@@ -40,7 +40,10 @@ namespace ap {
 ///
 /// A tranche follows demand: some calls' worth ahead, at most a sixteenth of what is
 /// left, exactly one call's need near the cap; what is idle for two seconds, or needed by
-/// another account, is given back.
+/// another account, is given back. So is what is beyond a cap that somebody lowered,
+/// which is looked for twenty times a second: from then on nothing is admitted until used
+/// and reserved are within all caps, and only what calls in flight were admitted with
+/// stays beyond them.
 ///
 /// A call that does not fit now but might once calls in flight settle waits, first come
 /// first served within its account. When nothing is in flight under the cap that is too

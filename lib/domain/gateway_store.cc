@@ -11,15 +11,28 @@ namespace ap {
 
 namespace {
 
+// By how much `used` and `reserved`, whose sum may be beyond any number, pass `cap`.
+int64_t beyond(int64_t cap, int64_t used, int64_t reserved)
+{
+    return used >= cap
+               ? std::min(used - cap + std::min(reserved, INT64_MAX / 4), largest_amount)
+               : std::max<int64_t>(0, reserved - (cap - used));
+}
+
 AccountRoom::Scope scope_of(const Budget &budget, std::string name)
 {
     AccountRoom::Scope scope;
     scope.name = std::move(name);
     scope.cap.tokens = budget.token_cap;
     scope.left.tokens = budget.tokens_left();
+    scope.beyond.tokens =
+        beyond(budget.token_cap, budget.tokens_used, budget.tokens_reserved);
     if (budget.cost_cap_microusd) {
         scope.cap.microusd = *budget.cost_cap_microusd;
         scope.left.microusd = budget.cost_left();
+        scope.beyond.microusd =
+            beyond(*budget.cost_cap_microusd, budget.cost_used_microusd,
+                   budget.cost_reserved_microusd);
     }
     return scope;
 }
@@ -29,7 +42,11 @@ AccountRoom::Scope scope_of(const DayBudget &budget)
     return {{budget.tokens_left(), budget.cost_left()},
             {budget.token_cap.value_or(largest_amount),
              budget.cost_cap_microusd.value_or(largest_amount)},
-            "day " + budget.day};
+            "day " + budget.day,
+            {beyond(budget.token_cap.value_or(INT64_MAX), budget.tokens_used,
+                    budget.tokens_reserved),
+             beyond(budget.cost_cap_microusd.value_or(INT64_MAX),
+                    budget.cost_used_microusd, budget.cost_reserved_microusd)}};
 }
 
 BudgetScope scope_of(Refusal refusal)
@@ -122,17 +139,16 @@ void GatewayStore::write_tranche(GatewayAccount &account, int64_t gateway_id)
     }
 }
 
-AccountRoom GatewayStore::room_of(const GatewayAccount &account)
+AccountRoom GatewayStore::room_of(const std::string &run_id, const std::string &phase_id)
 {
     AccountRoom room;
-    room.run.name = "run '" + account.run_id + "'";
-    room.phase.name = "phase '" + account.phase_id + "' of " + room.run.name;
+    room.run.name = "run '" + run_id + "'";
+    room.phase.name = "phase '" + phase_id + "' of " + room.run.name;
     try {
-        room.run = scope_of(show_budget(database_, account.run_id, ""), room.run.name);
-        if (!account.phase_id.empty()) {
+        room.run = scope_of(show_budget(database_, run_id, ""), room.run.name);
+        if (!phase_id.empty()) {
             room.phase =
-                scope_of(show_budget(database_, account.run_id, account.phase_id),
-                         room.phase.name);
+                scope_of(show_budget(database_, run_id, phase_id), room.phase.name);
         }
     } catch (const Error &error) {
         if (error.status() != ExitStatus::NoInput) {

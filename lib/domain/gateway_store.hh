@@ -33,7 +33,7 @@ public:
     /// changes it, or closes it.
     void write_tranche(GatewayAccount &account, int64_t gateway_id);
 
-    AccountRoom room_of(const GatewayAccount &account);
+    AccountRoom room_of(const std::string &run_id, const std::string &phase_id);
 
     void note_refusals(const std::vector<GatewayBooks::RefusedCall> &refused);
 

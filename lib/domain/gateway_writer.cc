@@ -1,6 +1,7 @@
 #include "domain/gateway_writer.hh"
 
 #include <algorithm>
+#include <utility>
 
 namespace ap {
 
@@ -62,12 +63,54 @@ void GatewayWriter::write(std::unique_lock<std::mutex> &lock, GatewayBooks &book
             store_.write_tranche(*account, gateway_id_);
         }
     }
+    for (GatewayAccount *account : affected) {
+        if (account->plan.checked) {
+            give_back(lock, books, *account);
+        }
+    }
     for (size_t i = 0; i < affected.size(); ++i) { // grow() may add to them
         if (affected[i]->plan.grows) {
             grow(lock, books, *affected[i], affected);
         }
     }
     save_ratios(lock, books);
+}
+
+bool GatewayWriter::is_a_cap_passed(std::unique_lock<std::mutex> &lock,
+                                    const GatewayBooks &books)
+{
+    const GatewayBooks::Time now = GatewayBooks::Clock::now();
+    if (now - caps_seen_ < cap_poll) {
+        return false;
+    }
+    caps_seen_ = now;
+    const std::vector<GatewayBooks::Holder> holders = books.holders();
+    lock.unlock();
+    bool passed = false;
+    try {
+        const int64_t version = database_.query_integer("PRAGMA data_version");
+        passed = std::exchange(data_version_, version) != version &&
+                 std::any_of(holders.begin(), holders.end(), [this](const auto &holder) {
+                     return !(store_.room_of(holder.run_id, holder.phase_id).beyond() ==
+                              Amount{});
+                 });
+    } catch (const Error &) {
+        data_version_ = -1; // a cycle meets the same trouble, and tells it
+    }
+    lock.lock();
+    return passed;
+}
+
+void GatewayWriter::give_back(std::unique_lock<std::mutex> &lock, GatewayBooks &books,
+                              GatewayAccount &account)
+{
+    const AccountRoom room = store_.room_of(account.run_id, account.phase_id);
+    lock.lock();
+    const bool gives = books.give_back(account, room);
+    lock.unlock();
+    if (gives) {
+        store_.write_tranche(account, gateway_id_);
+    }
 }
 
 void GatewayWriter::save_ratios(std::unique_lock<std::mutex> &lock, GatewayBooks &books)
@@ -87,7 +130,7 @@ void GatewayWriter::save_ratios(std::unique_lock<std::mutex> &lock, GatewayBooks
 void GatewayWriter::grow(std::unique_lock<std::mutex> &lock, GatewayBooks &books,
                          GatewayAccount &account, std::vector<GatewayAccount *> &affected)
 {
-    AccountRoom room = store_.room_of(account);
+    AccountRoom room = store_.room_of(account.run_id, account.phase_id);
     lock.lock();
     const std::vector<GatewayAccount *> givers = books.reclaim(account, room);
     lock.unlock();
@@ -98,7 +141,7 @@ void GatewayWriter::grow(std::unique_lock<std::mutex> &lock, GatewayBooks &books
         }
     }
     if (!givers.empty()) {
-        room = store_.room_of(account);
+        room = store_.room_of(account.run_id, account.phase_id);
     }
     lock.lock();
     const Amount grant = books.decide(account, room, GatewayBooks::Clock::now());

@@ -5,6 +5,7 @@
 #include "domain/gateway_store.hh"
 #include "wrap/sqlite.hh"
 
+#include <chrono>
 #include <map>
 #include <mutex>
 #include <string>
@@ -41,8 +42,21 @@ public:
                const std::vector<GatewayCharge> &charges,
                std::vector<GatewayAccount *> &affected);
 
+    /// How often somebody else's change of the caps is looked for.
+    static constexpr std::chrono::milliseconds cap_poll{50};
+
+    /// Whether what is used and reserved is beyond a cap of an account with a tranche:
+    /// then somebody lowered it, or used something beside the gateway. Looks it up every
+    /// `cap_poll`, if another process wrote something meanwhile. `lock` is held, and not
+    /// while the database is asked.
+    bool is_a_cap_passed(std::unique_lock<std::mutex> &lock, const GatewayBooks &books);
+
     /// The transaction was rolled back.
-    void forget() { saved_outputs_.clear(); }
+    void forget()
+    {
+        saved_outputs_.clear();
+        data_version_ = -1;
+    }
 
 private:
     Sqlite &database_;
@@ -50,8 +64,12 @@ private:
     int64_t gateway_id_ = 0;
     std::map<std::string, int64_t, std::less<>> saved_outputs_;
     GatewayBooks::Time ratios_saved_{};
+    GatewayBooks::Time caps_seen_{};
+    int64_t data_version_ = -1; ///< of the caps' last look
 
     void record(const std::vector<GatewayCharge> &charges);
+    void give_back(std::unique_lock<std::mutex> &lock, GatewayBooks &books,
+                   GatewayAccount &account);
     void save_ratios(std::unique_lock<std::mutex> &lock, GatewayBooks &books);
     void grow(std::unique_lock<std::mutex> &lock, GatewayBooks &books,
               GatewayAccount &account, std::vector<GatewayAccount *> &affected);
