@@ -331,6 +331,9 @@ GateConfig read_gate_config(std::string_view text, const std::string &path)
         static_cast<unsigned>(reader.integer("connections", 1, 100'000).value_or(2048));
     set(config.budget_wait, reader.duration("budget_wait"));
     set(config.drain, reader.duration("drain"));
+    if (const auto longest = reader.integer("busy_poll_us", 0, 1000)) {
+        config.busy_poll = std::chrono::microseconds(*longest);
+    }
     config.ca_file = read_path(reader, "ca_file", path);
     set(config.proxy, reader.text("proxy"));
     reader.done();

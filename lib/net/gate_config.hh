@@ -83,6 +83,7 @@ struct GateConfig
     unsigned connections = 2048;
     std::chrono::milliseconds budget_wait{60'000};
     std::chrono::milliseconds drain{30'000};
+    std::chrono::microseconds busy_poll{100}; ///< see PollSet::poll_first()
     std::string ca_file{};
     std::string proxy{};
 

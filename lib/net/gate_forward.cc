@@ -19,6 +19,9 @@ std::string breaker_name(std::string_view kind, std::string_view provider,
     if (!model.empty()) {
         name.append(".").append(model);
     }
+    if (is_identifier(name)) { // nearly all are: asked once instead of for each letter
+        return name;
+    }
     for (char &letter : name) {
         if (!is_identifier("a" + std::string(1, letter))) {
             letter = '_';

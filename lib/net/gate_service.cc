@@ -102,6 +102,7 @@ public:
         , gateway_(gateway)
         , poll_(poll)
     {
+        poll_.poll_first(service_.config.busy_poll);
         poll_.watch(signals_.fd(), true, false);
         every(touch_interval, [this] { gateway_.touch(); });
         if (const auto interval = watchdog_interval()) {
@@ -160,7 +161,9 @@ private:
     {
         notify_reloading();
         try {
-            gateway_.configure(load_gate_config(service_.config_path));
+            GateConfig config = load_gate_config(service_.config_path);
+            poll_.poll_first(config.busy_poll);
+            gateway_.configure(std::move(config));
         } catch (const Error &error) {
             service_.tell(std::string(error.what()) +
                           "; the old configuration stays in force");

@@ -60,6 +60,39 @@ void PollSet::forget(int fd) noexcept
     static_cast<void>(epoll_ctl(fd_.get(), EPOLL_CTL_DEL, fd, nullptr));
 }
 
+// As epoll_wait(), but looks for as long as that pays before it sleeps.
+int PollSet::next_events(std::span<epoll_event> events, int timeout)
+{
+    using Clock = std::chrono::steady_clock;
+    const auto wait = [&](int longest) {
+        return epoll_wait(fd_.get(), events.data(), static_cast<int>(events.size()),
+                          longest);
+    };
+    if (!polls_ || timeout == 0) {
+        return wait(timeout);
+    }
+    int count = wait(0);
+    if (count != 0) {
+        return count; // what need not be waited for tells nothing of waits
+    }
+    PollWindow::Time most = window_.length();
+    if (timeout > 0) {
+        most = std::min<PollWindow::Time>(most, std::chrono::milliseconds(timeout));
+    }
+    const auto began = Clock::now();
+    PollWindow::Time spent{0};
+    while (count == 0 && spent < most) {
+        count = wait(0);
+        spent = Clock::now() - began;
+    }
+    if (count == 0) {
+        count = wait(timeout);
+        spent = Clock::now() - began;
+    }
+    window_.waited(spent);
+    return count;
+}
+
 const std::vector<PollSet::Ready> &
 PollSet::wait(std::optional<std::chrono::milliseconds> timeout)
 {
@@ -68,7 +101,7 @@ PollSet::wait(std::optional<std::chrono::milliseconds> timeout)
     const int most =
         timeout ? static_cast<int>(std::clamp<int64_t>(timeout->count(), 0, INT_MAX))
                 : -1;
-    const int count = epoll_wait(fd_.get(), events.data(), events.size(), most);
+    const int count = next_events(events, most);
     if (count < 0 && errno != EINTR) {
         throw_errno("cannot poll");
     }

@@ -1,11 +1,15 @@
 #pragma once
 
 #include "sys/fd.hh"
+#include "sys/poll_window.hh"
 
 #include <chrono>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <vector>
+
+struct epoll_event;
 
 namespace ap {
 
@@ -37,6 +41,14 @@ public:
     /// number is taken for it.
     void rest(int fd) noexcept;
 
+    /// Before it sleeps, wait() from now on looks for up to `longest` whether something
+    /// is ready, while waits are that short; see PollWindow. Not with 0, nor at first.
+    void poll_first(std::chrono::microseconds longest) noexcept
+    {
+        polls_ = longest.count() > 0;
+        window_ = PollWindow(longest);
+    }
+
     /// Unknown ones, and those already closed, are ignored.
     void forget(int fd) noexcept;
 
@@ -55,7 +67,11 @@ private:
         uint32_t events = 0;
     };
 
+    int next_events(std::span<epoll_event> events, int timeout);
+
     Fd fd_;
+    bool polls_ = false;
+    PollWindow window_;
     std::vector<Watched> watched_; ///< by descriptor
     std::vector<Ready> ready_;
 };

@@ -72,7 +72,7 @@ void everything_can_be_said()
             "cache": {"size": 2000000, "shared": true},
             "min_output": 10, "refuse_unknown_models": true, "prices": "p.json",
             "body_limit": 2048, "connections": 5, "budget_wait": "3s", "drain": 1,
-            "ca_file": "/ca.pem", "proxy": "http://proxy:3128"})",
+            "busy_poll_us": 40, "ca_file": "/ca.pem", "proxy": "http://proxy:3128"})",
         directory.file("ap-gate.conf"));
     CHECK_EQUAL(config.unix_socket, directory.file("gate.sock"));
     const GateProvider &one = config.providers[0];
@@ -96,6 +96,7 @@ void everything_can_be_said()
     CHECK_EQUAL(config.prices, directory.file("p.json"));
     CHECK_EQUAL(config.body_limit, 2048u);
     CHECK(config.budget_wait == 3s && config.drain == 1s);
+    CHECK(config.busy_poll == 40us);
     CHECK_EQUAL(config.ca_file, "/ca.pem");
     CHECK_EQUAL(config.proxy, "http://proxy:3128");
 }
@@ -162,6 +163,8 @@ void what_is_wrong_is_told_with_its_place()
                 file + "/unknown_paths: expected \"pass\" or \"refuse\", got \"maybe\"");
     CHECK_EQUAL(fault_of(R"("min_output": 0)"),
                 file + "/min_output: expected a whole number from 1 to 1000000, got 0");
+    CHECK_EQUAL(fault_of(R"("busy_poll_us": 1001)"),
+                file + "/busy_poll_us: expected a whole number from 0 to 1000, got 1001");
     CHECK_EQUAL(fault_of(R"("drain": "soon")"),
                 file + "/drain: expected a duration such as \"90s\" or a number of "
                        "seconds, got \"soon\"");
