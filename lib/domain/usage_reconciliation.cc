@@ -53,7 +53,8 @@ Recorded read_call(Sqlite &database, int64_t usage_id, const std::string &call)
 {
     Statement query = database.prepare(
         "SELECT model, prompt_tokens, completion_tokens, cost_microusd, estimated, "
-        "EXISTS (SELECT 1 FROM usage_reconciliations WHERE usage_id = ?1) "
+        "EXISTS (SELECT 1 FROM usage_reconciliations WHERE usage_id = ?1), "
+        "cached_tokens, cache_write_tokens "
         "FROM llm_usage_events WHERE usage_id = ?1");
     query.bind_all(usage_id);
     query.step();
@@ -65,18 +66,34 @@ Recorded read_call(Sqlite &database, int64_t usage_id, const std::string &call)
     recorded.usage.cost_microusd = query.integer(3);
     recorded.usage.estimated = query.integer(4) != 0;
     recorded.reconciled = query.integer(5) != 0;
+    recorded.usage.cached_tokens = query.integer(6);
+    recorded.usage.cache_write_tokens = query.integer(7);
     if (!recorded.usage.estimated && !recorded.reconciled) {
         refuse(call, "expected an estimate, got what the provider said");
     }
     return recorded;
 }
 
+// What an estimate has of a cache the provider told at the beginning of its answer: that
+// holds, unless it is told now.
+Usage with_cached_input(const Usage &estimate, Usage usage)
+{
+    if (usage.cached_tokens == 0 && usage.cache_write_tokens == 0) {
+        usage.cached_tokens = estimate.cached_tokens;
+        usage.cache_write_tokens = estimate.cache_write_tokens;
+    }
+    usage.cached_tokens = std::min(usage.cached_tokens, usage.prompt_tokens);
+    usage.cache_write_tokens =
+        std::min(usage.cache_write_tokens, usage.prompt_tokens - usage.cached_tokens);
+    return usage;
+}
+
 // Who priced the estimate by another list would price the call by it, too.
 int64_t cost_that_follows(const Usage &estimate, const ToldUsage &told,
-                          const PriceList &prices)
+                          const Usage &usage, const PriceList &prices)
 {
     if (told.tells_cost || estimate.cost_microusd == 0) {
-        return told.usage.cost_microusd;
+        return usage.cost_microusd;
     }
     const ModelFacts *facts = prices.find(estimate.model);
     if (facts == nullptr ||
@@ -86,7 +103,7 @@ int64_t cost_that_follows(const Usage &estimate, const ToldUsage &told,
         refuse(told.call, "its cost is needed: the estimate's was not made with the "
                           "installed prices");
     }
-    return cost_of(*facts, told.usage);
+    return cost_of(*facts, usage);
 }
 
 bool is_same(const Usage &a, const ToldUsage &told)
@@ -112,8 +129,7 @@ void replace(Sqlite &database, const Recorded &recorded, const Usage &usage,
                  "completion_tokens = ?3, cost_microusd = ?4, cached_tokens = ?5, "
                  "cache_write_tokens = ?6, reasoning_tokens = ?7 WHERE usage_id = ?1")
         .bind_all(recorded.usage_id, usage.prompt_tokens, usage.completion_tokens,
-                  usage.cost_microusd, std::min(usage.cached_tokens, usage.prompt_tokens),
-                  std::min(usage.cache_write_tokens, usage.prompt_tokens),
+                  usage.cost_microusd, usage.cached_tokens, usage.cache_write_tokens,
                   std::min(usage.reasoning_tokens, usage.completion_tokens))
         .run();
 }
@@ -131,7 +147,16 @@ ToldUsage told_usage_from_json(const Json &record)
         throw Error(ExitStatus::BadData, "call: expected a number or a name");
     }
     told.usage = usage_from_json(record);
-    told.tells_cost = record.get("cost_usd") || record.get("cost_microusd");
+    const auto tells = [&](std::string_view member) {
+        const Json value = record.get(member);
+        return value && !value.is_null();
+    };
+    if (!(tells("prompt_tokens") || tells("input_tokens")) ||
+        !(tells("completion_tokens") || tells("output_tokens"))) {
+        throw Error(ExitStatus::BadData,
+                    "expected prompt_tokens and completion_tokens, got one of them");
+    }
+    told.tells_cost = tells("cost_usd") || tells("cost_microusd");
     return told;
 }
 
@@ -273,8 +298,8 @@ int64_t reconcile_usage(Sqlite &database, std::string_view run_id,
                 }
                 continue;
             }
-            Usage usage = each.usage;
-            usage.cost_microusd = cost_that_follows(recorded.usage, each, prices);
+            Usage usage = with_cached_input(recorded.usage, each.usage);
+            usage.cost_microusd = cost_that_follows(recorded.usage, each, usage, prices);
             replace(database, recorded, usage, clock);
             ++corrected;
         }

@@ -48,13 +48,15 @@ struct ToldUsage
 /// without that). Throws UsageError, or as told_usage_from_file().
 std::vector<ToldUsage> told_usage(const std::string &call, const OptionValue &value);
 
-/// Reads JSON lines: `call` (a number or a string), and the members of a usage record.
+/// Reads JSON lines: `call` (a number or a string), and the members of a usage record,
+/// of which the tokens of input and output must be there.
 /// Throws Error(BadData) "SOURCE:LINE: ...; nothing was reconciled".
 std::vector<ToldUsage> told_usage_from_file(const std::string &path);
 
 /// Puts what the provider says in the place of estimates: in one immediate transaction,
 /// in the budgets of run, phase and day and in all sums, in tokens and money, all of them
-/// or none. The old figures stay in usage_reconciliations and in the log. Returns how
+/// or none. Cached input that the estimate has stays where none is told. The old figures
+/// stay in usage_reconciliations and in the log. Returns how
 /// many calls were corrected; one that was reconciled with the same figures before is not
 /// one. Throws Error(NoInput) for a call the run does not have, Error(BadData) for one
 /// that is no estimate, or was reconciled with other figures, or whose cost is neither

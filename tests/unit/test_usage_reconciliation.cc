@@ -165,6 +165,42 @@ void the_cost_follows_from_the_prices_of_the_estimate()
     books.check_sound();
 }
 
+void cached_input_costs_what_it_did_in_the_estimate()
+{
+    Books books;
+    const PriceList list =
+        PriceList::from_json(*Json::try_parse(R"({"models": {"claude-sonnet-4":
+            {"input": 3, "cached": 0.3, "cache_write": 4, "output": 15}}})"),
+                             "test");
+    Usage usage = estimate("a", 2'000, 500);
+    usage.cached_tokens = 1'000;
+    usage.cache_write_tokens = 500;
+    usage.cost_microusd = 1'000 * 3 / 10 + 500 * 4 + 500 * 3 + 500 * 15;
+    books.record(usage);
+    CHECK_EQUAL(books.reconcile({told("1", 2'000, 100)}, list), 1);
+    CHECK_EQUAL(books.database.query_text(
+                    "SELECT cost_microusd || ' ' || cached_tokens || ' ' || "
+                    "cache_write_tokens FROM llm_usage_events"),
+                "5300 1000 500");
+    books.check_sound();
+}
+
+void a_line_without_a_cost_or_a_count_is_not_taken_for_one_of_nothing()
+{
+    const check::TemporaryDirectory directory;
+    const std::string path = directory.file("told");
+    write_file_atomically(
+        path,
+        R"({"call": 1, "input_tokens": 7, "output_tokens": 0, "cost_usd": null})"
+        "\n",
+        0600);
+    CHECK(!told_usage_from_file(path).at(0).tells_cost);
+    write_file_atomically(path, "{\"call\": 1, \"output_tokens\": 7}\n", 0600);
+    CHECK_THROWS(told_usage_from_file(path), Error, [](const Error &error) {
+        CHECK(error.status() == ExitStatus::BadData);
+    });
+}
+
 void asks_for_the_cost_where_the_prices_are_others()
 {
     Books books;
@@ -241,6 +277,8 @@ int main()
         TEST(refuses_what_is_no_estimate_and_what_is_not_there),
         TEST(takes_all_or_none),
         TEST(the_cost_follows_from_the_prices_of_the_estimate),
+        TEST(cached_input_costs_what_it_did_in_the_estimate),
+        TEST(a_line_without_a_cost_or_a_count_is_not_taken_for_one_of_nothing),
         TEST(asks_for_the_cost_where_the_prices_are_others),
         TEST(lists_what_is_not_reconciled),
         TEST(nothing_else_changes_usage),
