@@ -3,6 +3,8 @@
 #include "domain/llm_budget.hh"
 #include "net/builder.hh"
 
+#include <cstdio>
+
 namespace {
 
 using ap::ExitStatus;
@@ -40,12 +42,18 @@ bool is_final(ExitStatus status)
            status == ExitStatus::BadData;
 }
 
+void tell(const std::string &line)
+{
+    ap::print(line + "\n");
+    static_cast<void>(std::fflush(stdout)); // for those who watch
+}
+
 ap::BuilderResult work(const ap::Arguments &arguments, ap::State &state,
                        const ap::LlmAccount &account)
 {
+    const ap::PhaseSpec phase =
+        ap::stored_phase(state.database(), account.run_id, account.phase_id);
     if (arguments.has("merge")) {
-        const ap::PhaseSpec phase =
-            ap::stored_phase(state.database(), account.run_id, account.phase_id);
         if (!phase.merge) {
             throw ap::Error(ExitStatus::BadData,
                             "phase '" + phase.id + "' does not merge");
@@ -56,11 +64,12 @@ ap::BuilderResult work(const ap::Arguments &arguments, ap::State &state,
     const ap::ModelTable models = ap::ModelTable::load(arguments.value("models"));
     ap::LlmQuestioner questioner(
         ap::LlmProviders::load(arguments.value("config")),
-        ap::llm_timeouts(ap::usual_llm_wait), [&]() -> ap::State & { return state; },
-        std::string(spec.name));
-    return ap::Builder(state, questioner, models,
-                       {account.run_id, account.phase_id, account.attempt.value_or(0)},
-                       clock)
+        ap::llm_timeouts(phase.idle_timeout.value_or(ap::usual_llm_wait)),
+        [&]() -> ap::State & { return state; }, std::string(spec.name));
+    return ap::Builder(
+               state, questioner, models,
+               {account.run_id, account.phase_id, account.attempt.value_or(0), tell},
+               clock)
         .run();
 }
 
@@ -69,7 +78,7 @@ ExitStatus build(const ap::Arguments &arguments)
     const ap::LlmAccount account = account_of(arguments);
     ap::State state(ap::state_paths(arguments.value("db")), ap::State::Access::Write,
                     spec.name);
-    const auto tell = [&](const ap::BuildVerdict &verdict) {
+    const auto give_verdict = [&](const ap::BuildVerdict &verdict) {
         if (account.attempt) {
             ap::write_build_verdict(state.paths().attempt_directory(account.run_id,
                                                                     account.phase_id,
@@ -82,13 +91,14 @@ ExitStatus build(const ap::Arguments &arguments)
         if (result.status == ExitStatus::Done) {
             ap::print(result.verdict.reason + "\n");
         } else {
-            tell(result.verdict);
+            give_verdict(result.verdict);
             ap::warn(result.verdict.reason);
         }
         return result.status;
     } catch (const ap::Error &error) {
-        tell({is_final(error.status()) ? ap::PhaseNext::Fail : ap::PhaseNext::Retry,
-              error.what(), std::nullopt});
+        give_verdict(
+            {is_final(error.status()) ? ap::PhaseNext::Fail : ap::PhaseNext::Retry,
+             error.what(), std::nullopt});
         throw;
     }
 }

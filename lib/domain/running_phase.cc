@@ -333,6 +333,12 @@ void RunningPhase::end(AttemptStatus status, std::string reason, bool at_once)
     }
 }
 
+// ap-build holds models and checks to it, and is silent itself while those are not.
+std::optional<RunningPhase::Milliseconds> RunningPhase::idle_limit() const
+{
+    return lease_.phase.build ? std::nullopt : lease_.phase.idle_timeout;
+}
+
 void RunningPhase::check_time()
 {
     if (ending_ || stage_ == Stage::Ended) {
@@ -343,9 +349,9 @@ void RunningPhase::check_time()
     if (now - started_ >= phase.timeout) {
         end(AttemptStatus::TimedOut, "timed out after " + format_duration(phase.timeout),
             false);
-    } else if (phase.idle_timeout && now - last_output_ >= *phase.idle_timeout) {
-        end(AttemptStatus::IdleTimedOut,
-            "no output for " + format_duration(*phase.idle_timeout), false);
+    } else if (const auto limit = idle_limit(); limit && now - last_output_ >= *limit) {
+        end(AttemptStatus::IdleTimedOut, "no output for " + format_duration(*limit),
+            false);
     }
 }
 
@@ -355,8 +361,8 @@ RunningPhase::Milliseconds RunningPhase::next_deadline() const
         return Milliseconds::max();
     }
     Milliseconds deadline = started_ + lease_.phase.timeout;
-    if (lease_.phase.idle_timeout) {
-        deadline = std::min(deadline, last_output_ + *lease_.phase.idle_timeout);
+    if (const auto limit = idle_limit()) {
+        deadline = std::min(deadline, last_output_ + *limit);
     }
     return deadline;
 }

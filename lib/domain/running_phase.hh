@@ -58,6 +58,7 @@ private:
     void drain(Capture &capture, bool is_command_stdout);
     void close_capture(Capture &capture);
     void read_usage(bool last);
+    std::optional<Milliseconds> idle_limit() const;
     void on_keeper();
     void note_result(const KeptResult &result);
     void note_verdict(const KeptResult &result);

@@ -49,6 +49,7 @@ AuditResult make_audit(Questioner &questioner, const AuditOrder &order,
 {
     AuditResult result;
     AnswerOrder answer_order{.prompt = {}, .kept_in = order.kept_in, .name = "audit"};
+    answer_order.tell = order.tell;
     LlmPrompt &prompt = answer_order.prompt;
     prompt.model = order.model.model;
     prompt.system = audit_instructions;

@@ -4,6 +4,7 @@
 #include "domain/model_table.hh"
 #include "net/model_answer.hh"
 
+#include <functional>
 #include <string>
 
 namespace ap {
@@ -18,7 +19,8 @@ struct AuditOrder
 {
     AuditMatter matter;
     ModelChoice model;
-    std::string kept_in{}; ///< as in AnswerOrder
+    std::string kept_in{};                           ///< as in AnswerOrder
+    std::function<void(const std::string &)> tell{}; ///< as in AnswerOrder
 };
 
 /// An audit with what it cost.

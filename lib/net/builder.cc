@@ -103,6 +103,14 @@ int64_t Builder::tokens_of_phase()
     return tokens;
 }
 
+void Builder::say(const std::string &step) const
+{
+    if (options_.tell) {
+        options_.tell("build " + std::to_string(build_.number) + ": " +
+                      printable(step, longest_summary));
+    }
+}
+
 void Builder::reach(BuildStage stage)
 {
     build_.stage = stage;

@@ -9,6 +9,7 @@
 #include "domain/stuck.hh"
 #include "net/model_answer.hh"
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -21,6 +22,9 @@ struct BuilderOptions
     std::string run_id;
     std::string phase_id;
     int64_t attempt = 0; ///< of the phase
+    /// Gets a line when a step begins and when it ends, without the newline; may be
+    /// empty.
+    std::function<void(const std::string &)> tell{};
 };
 
 /// How it ended, for people, for the executor and as an exit status.
@@ -92,7 +96,8 @@ private:
     Json kept(const std::string &name) const;
     void keep(const std::string &name, const Json &json) const;
     std::string build_directory(int64_t number) const;
-    BuildChecks run_checks_on(const std::string &tree,
+    void say(const std::string &step) const;
+    BuildChecks run_checks_on(const std::string &tree, const std::string &name,
                               const std::optional<CheckBaseline> &before);
     void reach(BuildStage stage);
     int64_t tokens_of_phase();

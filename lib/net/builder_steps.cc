@@ -133,7 +133,10 @@ ModelAnswer Builder::answer()
     order.prompt.max_tokens = choice.max_output;
     order.prompt.system = builder_instructions;
     order.prompt.text = prompt();
+    order.tell = [this](const std::string &trouble) { say(trouble); };
+    say("asking " + choice.model + " for a change");
     const ModelAnswer answered = ask_model(questioner_, order);
+    say(answered.model + " answered, of " + std::to_string(answered.tokens) + " tokens");
     build_.tokens = answered.tokens;
     build_.model = answered.model;
     write_file_atomically(file("answer"), answered.text, 0600);
@@ -201,18 +204,22 @@ Builder::Change Builder::apply(const ModelAnswer &answer)
                           .set("risk_reasons", strings_to_json(report.risk.reasons))
                           .set("report", apply_report_to_json(report));
     keep("apply.json", json);
+    say("applied a change of risk " + std::string(risk_name(report.risk.risk)));
     reach(BuildStage::Applied);
     return change_of(json);
 }
 
-BuildChecks Builder::run_checks_on(const std::string &tree,
+BuildChecks Builder::run_checks_on(const std::string &tree, const std::string &name,
                                    const std::optional<CheckBaseline> &before)
 {
     check_out_tree(tree_, tree);
     BuildCheckOrder order = build_check_order(phase_, questioner_.key_variables());
     const std::string prefix(trim(run_git(repository_, {"rev-parse", "--show-prefix"})));
     order.options.directory = prefix.empty() ? tree_ : join_path(tree_, prefix);
-    return run_build_checks(order, before);
+    say("checking " + name);
+    BuildChecks checks = run_build_checks(order, before);
+    say("checks of " + name + (checks.passed ? " passed" : " failed: " + checks.reason));
+    return checks;
 }
 
 // What the checks say of a commit without the change: once, whoever of this build or the
@@ -230,7 +237,8 @@ BuildChecks Builder::baseline(const std::string &commit)
     if (const Json done = kept(name)) {
         return build_checks_from_json(done, file(name));
     }
-    const BuildChecks checks = run_checks_on(commit + "^{tree}", std::nullopt);
+    const BuildChecks checks =
+        run_checks_on(commit + "^{tree}", "commit " + commit.substr(0, 12), std::nullopt);
     keep(name, build_checks_to_json(checks));
     // Nothing that they have left there may become a part of the change.
     make_tree();
@@ -245,7 +253,7 @@ BuildChecks Builder::check(const Change &change, const BuildChecks &before,
     if (done) {
         checks = build_checks_from_json(done, file(name));
     } else if (!phase_.checks.empty()) {
-        checks = run_checks_on(change.tree, before.outcome);
+        checks = run_checks_on(change.tree, "the change", before.outcome);
         keep(name, build_checks_to_json(checks));
     }
     if (!checks.passed) {
@@ -272,7 +280,10 @@ Audit Builder::audit(const Change &change, const BuildChecks &checks)
         }
         const AuditAccount account =
             audit_account(state_.paths(), options_.run_id, phase_.id);
+        order.tell = [this](const std::string &trouble) { say(trouble); };
+        say("asking " + order.model.model + " for an audit");
         const AuditResult result = make_audit(questioner_, order, &account);
+        say("the auditor says " + std::string(audit_verdict_name(result.audit.verdict)));
         done = audit_to_json(result.audit);
         done.set("model", result.model).set("tokens", result.tokens);
         keep("audit.json", done);
@@ -319,6 +330,7 @@ std::optional<BuilderResult> Builder::pass(const Change &change,
         .set("risk", change.risk)
         .set("approval_id", build_.approval_id);
     keep("gate.json", json);
+    say("the gate says " + std::string(gate_decision_name(decision.kind)));
     append_event(database_, "build.gate", options_.run_id, phase_.id, options_.attempt,
                  json.set("number", build_.number).dump());
     if (waits && waits->status == ExitStatus::Failed) {

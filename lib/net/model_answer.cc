@@ -1,5 +1,6 @@
 #include "net/model_answer.hh"
 
+#include "base/text.hh"
 #include "domain/answer_text.hh"
 #include "sys/path.hh"
 #include "wrap/sha256.hh"
@@ -86,9 +87,13 @@ Piece ask_piece(Questioner &questioner, const LlmPrompt &prompt, const AnswerOrd
             piece.tokens = usage.prompt_tokens + usage.completion_tokens;
             return piece;
         }
+        const std::string trouble =
+            questioner.provider_of(prompt.model) + ": " + result.failure->message;
         if (tries >= order.most_tries || !may_pass(result.failure->status)) {
-            throw Error(result.failure->status, questioner.provider_of(prompt.model) +
-                                                    ": " + result.failure->message);
+            throw Error(result.failure->status, trouble);
+        }
+        if (order.tell) {
+            order.tell(trouble + "; asking again in " + format_duration(wait));
         }
         std::this_thread::sleep_for(wait);
         wait *= 2;

@@ -3,6 +3,7 @@
 #include "net/llm_question.hh"
 
 #include <chrono>
+#include <functional>
 #include <string>
 
 namespace ap {
@@ -18,6 +19,8 @@ struct AnswerOrder
     int most_pieces = 4;                        ///< of an answer that is truncated
     int most_tries = 4;                         ///< of each piece
     std::chrono::milliseconds first_wait{1000}; ///< between tries, doubled each time
+    /// Gets a line for each try that failed before it is made again; may be empty.
+    std::function<void(const std::string &)> tell{};
 };
 
 /// A model's whole answer.

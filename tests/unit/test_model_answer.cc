@@ -52,7 +52,12 @@ void a_provider_that_is_busy_is_asked_again()
 {
     ScriptedQuestioner questioner(
         {failing(ExitStatus::TryAgain), failing(ExitStatus::Unavailable), {"there"}});
-    const ModelAnswer answer = ask_model(questioner, order_for("hello"));
+    AnswerOrder order = order_for("hello");
+    std::vector<std::string> told;
+    order.tell = [&](const std::string &line) { told.push_back(line); };
+    const ModelAnswer answer = ask_model(questioner, order);
+    CHECK_EQUAL(told.size(), 2);
+    CHECK(told[0].ends_with(": not now; asking again in 1ms"));
     CHECK_EQUAL(answer.text, "there");
     CHECK_EQUAL(answer.pieces, 1);
     CHECK_EQUAL(questioner.asked.size(), 3);
