@@ -140,6 +140,25 @@ CallRatios CallRatios::from_text(std::string_view text)
     return ratios;
 }
 
+CallSample sample_of(int64_t input_bound, int64_t input,
+                     const WholeAnswer &answer) noexcept
+{
+    CallSample sample;
+    sample.input_bound = input_bound;
+    sample.input = input;
+    if (answer.shows) {
+        sample.visible_bytes = answer.visible_bytes;
+        sample.visible_tokens = answer.output;
+    }
+    if (answer.hidden) {
+        // Where it is not told what the reasoning was, all of it may have been.
+        const bool told = answer.reasoning > 0;
+        sample.hidden_tokens = told ? answer.reasoning : answer.output;
+        sample.visible_tokens -= told ? answer.reasoning : sample.visible_tokens;
+    }
+    return sample;
+}
+
 int64_t output_of(const CallRatios *ratios, const CutAnswer &cut) noexcept
 {
     const int64_t most = std::max(cut.granted, cut.told);

@@ -18,6 +18,21 @@ struct CallSample
     int64_t hidden_tokens = -1; ///< output that may not have shown; -1: all of it does
 };
 
+/// What the answer of such a call came to.
+struct WholeAnswer
+{
+    int64_t output = 0;        ///< tokens
+    int64_t reasoning = 0;     ///< of them; 0: not told
+    int64_t visible_bytes = 0; ///< of its text
+    bool shows = false;        ///< its text was seen as it came
+    bool hidden = false;       ///< and may not have been all
+};
+
+/// The sample of a call whose input was bounded by `input_bound` (0: not told) and came
+/// to `input`.
+CallSample sample_of(int64_t input_bound, int64_t input,
+                     const WholeAnswer &answer) noexcept;
+
 /// How much of an answer came before it was cut off.
 struct CutAnswer
 {

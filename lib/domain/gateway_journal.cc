@@ -105,20 +105,9 @@ Usage usage_of_slot(const JournalSlot &slot, const CallRatios *ratios, UnixMs no
 
 CallSample sample_of_slot(const JournalSlot &slot) noexcept
 {
-    CallSample sample;
-    sample.input_bound = slot.input_bound;
-    sample.input = slot.prompt_tokens;
-    if (slot.streamed != 0) {
-        sample.visible_bytes = slot.visible_bytes;
-        sample.visible_tokens = slot.completion_tokens;
-    }
-    if (slot.hidden_output != 0) {
-        // Where it is not told what the reasoning was, all of it may have been.
-        const bool told = slot.reasoning_tokens > 0;
-        sample.hidden_tokens = told ? slot.reasoning_tokens : slot.completion_tokens;
-        sample.visible_tokens -= told ? slot.reasoning_tokens : sample.visible_tokens;
-    }
-    return sample;
+    return sample_of(slot.input_bound, slot.prompt_tokens,
+                     {slot.completion_tokens, slot.reasoning_tokens, slot.visible_bytes,
+                      slot.streamed != 0, slot.hidden_output != 0});
 }
 
 GatewayJournal::GatewayJournal(const std::string &path, uint32_t slots)

@@ -68,6 +68,24 @@ UsageRatios::Changed UsageRatios::take_changed()
     return changed;
 }
 
+CallRatios UsageRatios::stored(Sqlite &database, Dialect dialect, std::string_view model)
+{
+    Statement query = database.prepare(
+        "SELECT samples FROM model_ratios WHERE dialect = ?1 AND model = ?2");
+    query.bind_all(dialect_name(dialect), model);
+    return query.step() ? CallRatios::from_text(query.text(0)) : CallRatios();
+}
+
+void UsageRatios::learn(Sqlite &database, Dialect dialect, std::string_view model,
+                        const CallSample &sample)
+{
+    in_transaction(database, [&] {
+        CallRatios ratios = stored(database, dialect, model);
+        ratios.add(sample);
+        save(database, {{Key(dialect, model), ratios}});
+    });
+}
+
 void UsageRatios::save(Sqlite &database, const Changed &changed)
 {
     Statement write = database.prepare(

@@ -35,6 +35,12 @@ public:
     Changed take_changed();
     static void save(Sqlite &database, const Changed &changed);
 
+    /// What the database has of one model, and one call more of it, for those who make
+    /// few calls; a gateway that learns of the same model at the time may not keep that.
+    static CallRatios stored(Sqlite &database, Dialect dialect, std::string_view model);
+    static void learn(Sqlite &database, Dialect dialect, std::string_view model,
+                      const CallSample &sample);
+
 private:
     struct Entry
     {

@@ -116,14 +116,19 @@ public:
     void tell(LlmResult &result) const
     {
         if (meter_) {
-            result.usage = meter_->result(bounds_.output, bounds_.hidden_output);
+            result.usage =
+                meter_->result(bounds_.output, bounds_.hidden_output, &bounds_.ratios);
+            result.visible_bytes = meter_->progress().visible_bytes;
         }
         // What got no answer at all may have been worked on all the same.
         const bool may_have_been = status_ == 0 && !not_sent_;
         if (may_have_been) {
-            result.usage.usage.prompt_tokens = bounds_.input;
             result.usage.usage.completion_tokens = bounds_.output;
             result.usage.usage.estimated = true;
+        }
+        Usage &usage = result.usage.usage;
+        if (usage.estimated && (!meter_ || !meter_->progress().input_known)) {
+            usage.prompt_tokens = bounds_.ratios.input_of(bounds_.input);
         }
         result.failure = failure_;
         result.answered = status_ == ok || may_have_been;

@@ -18,6 +18,7 @@ struct LlmResult
 {
     MeteredUsage usage; ///< estimated if the answer did not come to its end
     std::optional<LlmFailure> failure; ///< nothing: the whole answer came
+    int64_t visible_bytes = 0;         ///< of the answer's text
     bool answered = false; ///< the provider took the call, or may have: tokens were used
     std::string stop_reason; ///< in the provider's word
     std::string model;       ///< as the provider names it
@@ -34,6 +35,7 @@ struct LlmBounds
     int64_t input = 0;          ///< tokens, at most
     int64_t output = 0;         ///< tokens, at most
     bool hidden_output = false; ///< not all output shows in the stream
+    CallRatios ratios{};        ///< of the model's last calls, for one that is cut off
     HttpTimeouts timeouts{};
     LlmRetry retry{.attempts = 1};
 };

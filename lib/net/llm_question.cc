@@ -1,6 +1,7 @@
 #include "net/llm_question.hh"
 
 #include "domain/call_estimate.hh"
+#include "domain/usage_ratios.hh"
 #include "net/gate_forward.hh"
 
 namespace ap {
@@ -20,6 +21,14 @@ void settle(LlmBudget &budget, const LlmModel &model, const LlmResult &result)
     usage.provider = model.provider->name;
     usage.model = usage.model.empty() ? model.name : usage.model;
     budget.settle(std::move(usage), result.usage.cache_write_long);
+}
+
+CallSample call_sample(const LlmBounds &bounds, const LlmResult &result)
+{
+    const Usage &usage = result.usage.usage;
+    return ap::sample_of(bounds.input, usage.prompt_tokens,
+                         {usage.completion_tokens, usage.reasoning_tokens,
+                          result.visible_bytes, true, bounds.hidden_output});
 }
 
 } // namespace
@@ -51,10 +60,13 @@ void LlmQuestioner::ask(LlmPrompt prompt,
     const LlmEndpoint endpoint = endpoint_of(*model.provider);
     prompt.model = model.name;
     LlmRequest request = make_llm_request(dialect, endpoint, prompt);
-    const CallEstimate estimate =
-        estimate_call(route_of("POST", request.target), request.body);
-    LlmBounds bounds = {estimate.input_bound, prompt.max_tokens.value_or(largest_output),
-                        estimate.hidden_output, timeouts_};
+    const Route route = route_of("POST", request.target);
+    const CallEstimate estimate = estimate_call(route, request.body);
+    LlmBounds bounds;
+    bounds.input = estimate.input_bound;
+    bounds.output = prompt.max_tokens.value_or(largest_output);
+    bounds.hidden_output = estimate.hidden_output;
+    bounds.timeouts = timeouts_;
     std::optional<LlmBudget> budget;
     std::optional<LlmBreaker> breaker;
     auto account = llm_account_from_environment();
@@ -67,6 +79,7 @@ void LlmQuestioner::ask(LlmPrompt prompt,
             budget->reserve(model.name, estimate.input_bound, prompt.max_tokens);
         prompt.max_tokens = bounds.output;
         request = make_llm_request(dialect, endpoint, prompt);
+        bounds.ratios = UsageRatios::stored(database, route.dialect, model.name);
         breaker.emplace(database, llm_breaker_name(model.provider->name, model.name),
                         clock_);
     }
@@ -84,6 +97,10 @@ void LlmQuestioner::ask(LlmPrompt prompt,
     }
     if (budget) {
         settle(*budget, model, result);
+        if (result.answered && !result.usage.usage.estimated) {
+            UsageRatios::learn(state_().database(), route.dialect, model.name,
+                               call_sample(bounds, result));
+        }
     }
 }
 

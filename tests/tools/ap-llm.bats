@@ -159,6 +159,27 @@ END
     [ "$(query "SELECT sum(tokens_reserved) FROM budgets")" -eq 0 ]
 }
 
+@test "what whole answers came to makes the estimate of one that is cut off" {
+    with_run 1000000
+    prompt=$(printf 'hello %.0s' {1..200})
+    cut='{"default": {"output_tokens": 400, "cut_after_events": 40, "cut": "fin"}}'
+    mock_scenario "$cut"
+    run -69 ap-llm -m gpt-x <<< "$prompt"
+    mock_scenario '{"default": {"output_tokens": 400}}'
+    for _ in {1..16}; do
+        ap-llm -m gpt-x <<< "$prompt" > /dev/null
+    done
+    mock_scenario "$cut"
+    run -69 ap-llm -m gpt-x <<< "$prompt"
+    IFS='|' read -r first_input first_output last_input last_output < <(query "
+        SELECT group_concat(prompt_tokens || '|' || completion_tokens, '|')
+        FROM llm_usage_events WHERE estimated = 1")
+    [ "$last_input" -lt "$first_input" ]
+    [ "$last_output" -lt "$first_output" ]
+    [ "$last_input" -ge "$(jq -s '.[-1].prompt_tokens' mock.log)" ]
+    [ "$last_output" -ge "$(jq -s '.[-1].completion_sent' mock.log)" ]
+}
+
 @test "a reader that has had enough leaves a settled call" {
     with_run 100000
     mock_scenario '{"default": {"output_tokens": 4000, "tokens_per_event": 1}}'

@@ -144,6 +144,22 @@ void is_kept_by_dialect_and_model()
     CHECK(next.find(Dialect::OpenAiChat, "n") == nullptr);
 }
 
+void is_learned_in_the_database_one_call_at_a_time()
+{
+    check::TemporaryDatabase temporary;
+    for (int64_t i = 0; i < CallRatios::enough; ++i) {
+        CHECK_EQUAL(UsageRatios::stored(temporary.get(), Dialect::OpenAiChat, "m")
+                        .input_of(1'000),
+                    1'000);
+        UsageRatios::learn(temporary.get(), Dialect::OpenAiChat, "m", sample(1'000, 100));
+    }
+    CHECK(UsageRatios::stored(temporary.get(), Dialect::OpenAiChat, "m").input_of(1'000) <
+          200);
+    CHECK_EQUAL(
+        UsageRatios::stored(temporary.get(), Dialect::OpenAiChat, "n").input_of(1'000),
+        1'000);
+}
+
 void learns_of_no_more_models_than_it_may()
 {
     UsageRatios ratios;
@@ -172,6 +188,7 @@ int main()
         TEST(does_not_forget_reasoning_that_is_not_shown),
         TEST(comes_back_from_its_text),
         TEST(is_kept_by_dialect_and_model),
+        TEST(is_learned_in_the_database_one_call_at_a_time),
         TEST(learns_of_no_more_models_than_it_may),
     };
     return cmocka_run_group_tests(tests, nullptr, nullptr);
