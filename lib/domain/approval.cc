@@ -25,9 +25,10 @@ constexpr StateName state_names[] = {{ApprovalState::Pending, "PENDING"},
 // The detail may be long; a list does without it.
 constexpr std::string_view columns =
     "SELECT approval_id, run_id, phase_id, attempt, kind, risk, summary, state, "
-    "default_decision, requested_at, expires_at, decided_at, decided_by, comment";
+    "default_decision, requested_at, expires_at, decided_at, decided_by, comment, "
+    "notified_at";
 
-constexpr int detail_column = 14;
+constexpr int detail_column = 15;
 
 ApprovalState state_of(std::string_view name)
 {
@@ -56,6 +57,7 @@ Approval read_approval(const Statement &row, UnixMs now)
     approval.decided_at = row.optional_integer(11);
     approval.decided_by = row.optional_text(12);
     approval.comment = row.optional_text(13);
+    approval.notified_at = row.optional_integer(14);
     if (approval.pending() && approval.expires_at <= now) {
         approval.state = ApprovalState::Expired;
         approval.decided_at = approval.expires_at;
@@ -249,6 +251,30 @@ int64_t count_pending_approvals(Sqlite &database, const Clock &clock)
                          "WHERE state = 'PENDING' AND expires_at > ?1");
     count.bind_all(clock.now());
     return count.step() ? count.integer(0) : 0;
+}
+
+std::vector<int64_t> unnotified_approvals(Sqlite &database, std::string_view run_id,
+                                          const Clock &clock)
+{
+    Statement rows =
+        database.prepare("SELECT approval_id FROM approvals INDEXED BY approvals_pending "
+                         "WHERE state = 'PENDING' AND run_id = ?1 AND expires_at > ?2 "
+                         "AND notified_at IS NULL ORDER BY approval_id");
+    rows.bind_all(run_id, clock.now());
+    std::vector<int64_t> ids;
+    while (rows.step()) {
+        ids.push_back(rows.integer(0));
+    }
+    return ids;
+}
+
+void note_notified(Sqlite &database, int64_t approval_id, const Clock &clock)
+{
+    database
+        .prepare("UPDATE approvals SET notified_at = ?2 "
+                 "WHERE approval_id = ?1 AND notified_at IS NULL")
+        .bind_all(approval_id, clock.now())
+        .run();
 }
 
 Approval decide_approval(State &state, int64_t approval_id,

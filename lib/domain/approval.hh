@@ -62,6 +62,7 @@ struct Approval
     std::optional<UnixMs> decided_at;
     std::optional<std::string> decided_by;
     std::optional<std::string> comment;
+    std::optional<UnixMs> notified_at; ///< when people were told; nothing: that is owed
 
     bool pending() const noexcept { return state == ApprovalState::Pending; }
 
@@ -105,6 +106,14 @@ std::vector<Approval> list_approvals(Sqlite &database, const ApprovalFilter &fil
 
 /// How many wait.
 int64_t count_pending_approvals(Sqlite &database, const Clock &clock);
+
+/// The questions of the run that wait and of which nobody was told yet, since the process
+/// that asked was killed before; or is about to tell.
+std::vector<int64_t> unnotified_approvals(Sqlite &database, std::string_view run_id,
+                                          const Clock &clock);
+
+/// Records that people were told of the question, if that was not recorded before.
+void note_notified(Sqlite &database, int64_t approval_id, const Clock &clock);
 
 /// The kind of question that a build asks about its change.
 inline constexpr std::string_view change_approval = "change";

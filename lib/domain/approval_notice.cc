@@ -47,6 +47,7 @@ std::string notify_of_approval(State &state, int64_t approval_id, const Clock &c
             failure = run_command(config.approval_command,
                                   approval_to_json(approval, true).dump() + "\n");
         }
+        note_notified(state.database(), approval_id, clock);
     } catch (const Error &error) {
         failure = error.what();
     }

@@ -131,6 +131,7 @@ void Executor::recover()
 {
     forget_dead_processes(state_, options_.run_id);
     results_.add_left_behind(options_.run_id);
+    approvals_.notify_owed(options_.run_id);
 }
 
 void Executor::register_executor()

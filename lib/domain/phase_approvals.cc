@@ -48,6 +48,9 @@ PhaseApprovals::Answer PhaseApprovals::ask(const Lease &lease)
         return waiting(id, clock_.now() + request.timeout.count());
     }
     if (standing->pending()) {
+        if (!standing->notified_at) {
+            asked_.push_back(standing->approval_id);
+        }
         return waiting(standing->approval_id, standing->expires_at);
     }
     const Approval settled = settle_approval(database, standing->approval_id, clock_);
@@ -60,6 +63,13 @@ PhaseApprovals::Answer PhaseApprovals::ask(const Lease &lease)
 void PhaseApprovals::notify()
 {
     for (const int64_t id : std::exchange(asked_, {})) {
+        notices_.start(state_, id);
+    }
+}
+
+void PhaseApprovals::notify_owed(std::string_view run_id)
+{
+    for (const int64_t id : unnotified_approvals(state_.database(), run_id, clock_)) {
         notices_.start(state_, id);
     }
 }

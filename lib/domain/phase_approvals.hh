@@ -5,6 +5,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace ap {
@@ -37,6 +38,9 @@ public:
 
     /// Notifies people of the questions recorded since; call after the commit.
     void notify();
+
+    /// Notifies people of those of the run that whoever asked was killed before telling.
+    void notify_owed(std::string_view run_id);
 
 private:
     State &state_;

@@ -11,6 +11,7 @@
 #include "domain/migrations/m0009_builds.hh"
 #include "domain/migrations/m0010_estimates.hh"
 #include "domain/migrations/m0011_direct_calls.hh"
+#include "domain/migrations/m0012_approval_notices.hh"
 
 namespace ap {
 
@@ -29,6 +30,7 @@ constexpr Migration all_migrations[] = {
     {9, "builds", migrations_sql::builds},
     {10, "estimates of usage", migrations_sql::estimates},
     {11, "direct calls", migrations_sql::direct_calls},
+    {12, "approval notices", migrations_sql::approval_notices},
 };
 
 } // namespace

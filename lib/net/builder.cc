@@ -246,9 +246,11 @@ std::optional<BuilderResult> Builder::ask_person(Build &build, const std::string
         build.approval_id = request_approval(database_, request, clock_);
         note_build_approval(database_, build);
         transaction.commit();
-        static_cast<void>(notify_of_approval(state_, *build.approval_id, clock_));
     }
     const Approval approval = settle_approval(database_, *build.approval_id, clock_);
+    if (approval.pending() && !approval.notified_at) {
+        static_cast<void>(notify_of_approval(state_, approval.approval_id, clock_));
+    }
     const std::string name = "approval " + std::to_string(approval.approval_id);
     if (approval.granted()) {
         return std::nullopt;

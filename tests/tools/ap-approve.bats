@@ -28,6 +28,10 @@ is_pending() {
     [ "$(ap-approve list --json | jq -s "any(.approval_id == $1)")" = true ]
 }
 
+people_are_told() {
+    [ "$(query 'SELECT notified_at IS NOT NULL FROM approvals')" = 1 ]
+}
+
 status_of() {
     query "SELECT status FROM phases WHERE phase_id = '$1'"
 }
@@ -226,6 +230,29 @@ status_of() {
     [ "$stderr" = "ap-approve: approval command 'false' failed with status 1" ]
     is_pending 1
     [ "$(query "SELECT count(*) FROM events WHERE kind = 'approval.unnotified'")" = 1 ]
+}
+
+@test "a question that was killed before people were told of it is told by the next ap-exec" {
+    make_run ', "approval": {"summary": "deploy"}'
+    # The first time it ends the process that runs it.
+    printf '#!/bin/sh\nmkdir killed 2>/dev/null && kill -KILL "$PPID" && exit\ncat >>told\n' >notify
+    chmod +x notify
+    printf 'AUTOPACK_APPROVAL_COMMAND=["./notify"]\n' >autopack.conf
+    ap-exec --quiet --run-id r 3>&- &
+    executor=$!
+    wait_until [ -e killed ]
+    kill -KILL "$executor"
+    wait "$executor" || true
+    [ ! -e told ]
+    for _ in 1 2; do
+        ap-exec --quiet --run-id r 3>&- &
+        executor=$!
+        wait_until [ -s told ]
+        wait_until people_are_told
+        ap-ctl stop r
+        wait "$executor" || true
+    done
+    [ "$(jq -r .summary told)" = deploy ]
 }
 
 @test "questions go with their run: export, backup, merge, delete" {

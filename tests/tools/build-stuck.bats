@@ -136,3 +136,18 @@ stuck_builds() {
     reads_durations
     [ "$(wc -l < told)" -eq 1 ]
 }
+
+@test "people are told of a change even if the build is killed as it tells them" {
+    printf '#!/bin/sh\nmkdir %s/killed 2> /dev/null && kill -KILL "$PPID" && exit\ncat >> %s/told\n' \
+        "$PWD" "$PWD" > tell
+    start "$(answers small good)" "$(approves)"
+    create_run_of_goal '{"risk_limit": "none", "max_attempts": 2}'
+    ap-exec --quiet --run-id r 3>&- &
+    executor=$!
+    wait_until test -s told
+    [ "$(jq -r '.kind + " " + .risk' told)" = 'change low' ]
+    ap-approve yes 1
+    wait "$executor"
+    reads_durations
+    [ "$(wc -l < told)" -eq 1 ]
+}
