@@ -174,6 +174,7 @@ std::optional<BuilderResult> Builder::take_up()
     directory_ = build_directory(build_.number);
     tree_ = file("tree");
     make_directories(directory_, 0700);
+    remove_left_temporaries(directory_);
     return std::nullopt;
 }
 

@@ -3,6 +3,7 @@
 #include "base/error.hh"
 #include "base/text.hh"
 #include "sys/directory.hh"
+#include "sys/process.hh"
 
 #include <array>
 #include <cerrno>
@@ -75,10 +76,13 @@ void write_file(const std::string &path, std::string_view data, mode_t mode, boo
     }
 }
 
+constexpr std::string_view temporary_mark = ".tmp."; // then the pid of the writer
+
 void write_and_rename(const std::string &path, std::string_view data, mode_t mode,
                       bool sync)
 {
-    const std::string temporary = path + ".tmp." + std::to_string(getpid());
+    const std::string temporary =
+        path + std::string(temporary_mark) + std::to_string(getpid());
     try {
         write_file(temporary, data, mode, sync);
         if (rename(temporary.c_str(), path.c_str()) != 0) {
@@ -215,6 +219,21 @@ void remove_tree(const std::string &path)
     empty_directory(AT_FDCWD, path.c_str(), path);
     if (rmdir(path.c_str()) != 0 && errno != ENOENT) {
         throw_errno("cannot remove '" + path + "'");
+    }
+}
+
+void remove_left_temporaries(const std::string &directory)
+{
+    for (const std::string &name : names_in(directory)) {
+        const size_t mark = name.rfind(temporary_mark);
+        if (mark == std::string::npos || mark == 0) {
+            continue;
+        }
+        const auto pid =
+            parse_integer(name.substr(mark + temporary_mark.size()), 1, INT32_MAX);
+        if (pid && !process_start_time(static_cast<pid_t>(*pid))) {
+            remove_file(join_path(directory, name));
+        }
     }
 }
 

@@ -44,6 +44,11 @@ void replace_file(const std::string &path, std::string_view data, mode_t mode = 
 /// Waits until everything written to the file system of `path` is on the disk (syncfs).
 void sync_file_system(const std::string &path);
 
+/// Removes the temporary names that write_file_atomically() and replace_file() of
+/// processes which have been killed left in `directory`; not those below it. For a
+/// directory that only processes of this machine write to.
+void remove_left_temporaries(const std::string &directory);
+
 /// Removes `path` and all below it without following links; nothing there is no error.
 void remove_tree(const std::string &path);
 

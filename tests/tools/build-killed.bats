@@ -67,6 +67,7 @@ went_on() {
     start "$(answers small good '{"repeat": true}')" "$(approves '{"repeat": true}')"
     killed_at rename new
     went_on 10
+    [ -z "$(find .autonomous_runs/r/phases/read/build-* -name '*.tmp.*' -not -path '*/tree/*')" ]
     # Only an answer whose file was not there yet was asked for again.
     [ "$(mock_total requests)" -le 6 ]
     books_are_right

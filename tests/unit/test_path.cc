@@ -5,6 +5,7 @@
 #include "sys/path.hh"
 
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 using namespace ap;
@@ -135,6 +136,38 @@ void remove_tree_takes_a_file_or_a_link_too()
     CHECK(!path_exists(directory.file("f")));
 }
 
+// The pid of a process that was.
+std::string dead_pid()
+{
+    const pid_t child = fork();
+    if (child == 0) {
+        _exit(0);
+    }
+    CHECK_EQUAL(waitpid(child, nullptr, 0), child);
+    return std::to_string(child);
+}
+
+void temporary_names_of_dead_processes_are_removed_and_nothing_else()
+{
+    const check::TemporaryDirectory directory;
+    const std::string dead = dead_pid();
+    const std::vector<std::string> kept = {
+        "answer",        "answer.tmp." + std::to_string(getpid()),
+        ".tmp." + dead,  "answer.tmp.",
+        "answer.tmp.7x", "answer.tmp." + dead + ".txt",
+        "tmp." + dead,   "below/answer.tmp." + dead};
+    make_directories(directory.file("below"));
+    for (const std::string &name : kept) {
+        write_file_atomically(directory.file(name), "x");
+    }
+    write_file_atomically(directory.file("answer.tmp." + dead), "half");
+    remove_left_temporaries(directory.path());
+    CHECK(!path_exists(directory.file("answer.tmp." + dead)));
+    for (const std::string &name : kept) {
+        CHECK(path_exists(directory.file(name)));
+    }
+}
+
 void a_file_is_created_once_and_left_as_it_is()
 {
     const check::TemporaryDirectory directory;
@@ -164,6 +197,7 @@ int main()
         TEST(remove_tree_does_not_follow_links),
         TEST(removing_nothing_is_no_error),
         TEST(remove_tree_takes_a_file_or_a_link_too),
+        TEST(temporary_names_of_dead_processes_are_removed_and_nothing_else),
         TEST(a_file_is_created_once_and_left_as_it_is),
     };
     return cmocka_run_group_tests(tests, nullptr, nullptr);
