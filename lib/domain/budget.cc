@@ -93,6 +93,8 @@ void require_amount(std::string_view what, int64_t value)
     }
 }
 
+// Without a run, which the table refuses, if the run or the phase does not exist: to ask
+// for them in a statement of its own would take a gateway's ledger longer.
 void insert_usage(Sqlite &database, const UsageOrigin &origin, const Usage &usage,
                   const Clock &clock)
 {
@@ -102,7 +104,8 @@ void insert_usage(Sqlite &database, const UsageOrigin &origin, const Usage &usag
             "attempt, provider, model, prompt_tokens, completion_tokens, cached_tokens, "
             "cache_write_tokens, reasoning_tokens, cost_microusd, duration_ms, source, "
             "estimated, reservation_id, request_id, created_at, provider_request_id) "
-            "VALUES (?1, ?2, "
+            "VALUES ((SELECT run_id FROM budgets WHERE run_id = ?1 AND phase_id = ?2), "
+            "?2, "
             "coalesce((SELECT phase_name FROM phases WHERE run_id = ?1 AND phase_id = "
             "?2), "
             "''), ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, "
@@ -176,8 +179,14 @@ bool record_usage(Sqlite &database, const UsageOrigin &origin, const Usage &usag
 {
     bool inserted = false;
     in_transaction(database, [&] {
-        static_cast<void>(show_budget(database, origin.run_id, origin.phase_id));
-        insert_usage(database, origin, usage, clock);
+        try {
+            insert_usage(database, origin, usage, clock);
+        } catch (const SqliteError &error) {
+            if (error.is_constraint()) { // tells whether there is anybody to charge
+                static_cast<void>(show_budget(database, origin.run_id, origin.phase_id));
+            }
+            throw;
+        }
         inserted = database.changes() > 0;
     });
     return inserted;

@@ -6,6 +6,7 @@
 #include <random>
 #include <sqlite3.h>
 #include <thread>
+#include <utility>
 
 namespace ap {
 
@@ -85,8 +86,9 @@ bool SqliteError::is_corrupt() const noexcept
     return (code_ & 0xff) == SQLITE_CORRUPT || (code_ & 0xff) == SQLITE_NOTADB;
 }
 
-// Statements that are not in use, by their text. At most one of each text is kept, and
-// few texts altogether: the suite has some two hundred.
+// Statements by their text, null while in use: a place is kept for it, as what is used
+// once is used again. At most one of each text is kept, and few texts altogether: the
+// suite has some two hundred.
 class StatementCache
 {
 public:
@@ -103,32 +105,36 @@ public:
     sqlite3_stmt *take(std::string_view sql)
     {
         const auto found = idle_.find(sql);
-        if (found == idle_.end()) {
-            return nullptr;
-        }
-        sqlite3_stmt *statement = found->second;
-        idle_.erase(found);
-        return statement;
+        return found == idle_.end() ? nullptr : std::exchange(found->second, nullptr);
     }
 
     void give_back(sqlite3_stmt *statement) noexcept
     {
         static_cast<void>(sqlite3_reset(statement));
         static_cast<void>(sqlite3_clear_bindings(statement));
-        try {
-            if (idle_.size() < most_idle &&
-                idle_.emplace(sqlite3_sql(statement), statement).second) {
-                return;
-            }
-        } catch (const std::bad_alloc &) {
-            // Not kept, then.
+        if (!keeps(statement)) {
+            static_cast<void>(sqlite3_finalize(statement));
         }
-        static_cast<void>(sqlite3_finalize(statement));
     }
 
 private:
     static constexpr size_t most_idle = 256;
     std::map<std::string, sqlite3_stmt *, std::less<>> idle_;
+
+    bool keeps(sqlite3_stmt *statement) noexcept
+    {
+        const std::string_view sql = sqlite3_sql(statement);
+        if (const auto found = idle_.find(sql); found != idle_.end()) {
+            const bool vacant = found->second == nullptr;
+            found->second = vacant ? statement : found->second;
+            return vacant;
+        }
+        try {
+            return idle_.size() < most_idle && idle_.emplace(sql, statement).second;
+        } catch (const std::bad_alloc &) {
+            return false; // not kept, then
+        }
+    }
 };
 
 void Statement::Recycle::operator()(sqlite3_stmt *statement) const noexcept
