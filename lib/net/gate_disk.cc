@@ -74,7 +74,7 @@ GateDisk::~GateDisk()
 }
 
 template <typename Work>
-void GateDisk::post(Work work, std::function<void(Answer &)> then)
+void GateDisk::post(Work work, const std::function<void(Answer &)> &then)
 {
     const auto answer = std::make_shared<Answer>();
     const auto job = [this, answer, work = std::move(work), then] {

@@ -87,7 +87,7 @@ private:
     struct Answer;
 
     template <typename Work>
-    void post(Work work, std::function<void(Answer &)> then);
+    void post(Work work, const std::function<void(Answer &)> &then);
     void see(const std::string &name, const Breaker &breaker);
     void look_again(const std::string &name, Seen &seen);
     void ask_database(const std::string &name, PermitThen then);
