@@ -25,7 +25,8 @@ struct Recorded
 }
 
 // By any of its names. That of the provider is looked for among estimates and what was
-// reconciled only, which are few.
+// reconciled only, which are few: left to itself (no CROSS), SQLite would look at all the
+// calls of the run.
 int64_t find_call(Sqlite &database, std::string_view run_id, const std::string &call)
 {
     Statement query = database.prepare(
@@ -35,8 +36,9 @@ int64_t find_call(Sqlite &database, std::string_view run_id, const std::string &
         "UNION SELECT usage_id FROM llm_usage_events "
         "INDEXED BY llm_usage_events_estimated "
         "WHERE run_id = ?1 AND estimated = 1 AND provider_request_id = ?2 "
-        "UNION SELECT usage_id FROM usage_reconciliations JOIN llm_usage_events "
-        "USING (usage_id) WHERE run_id = ?1 AND provider_request_id = ?2");
+        "UNION SELECT usage_id FROM usage_reconciliations CROSS JOIN "
+        "llm_usage_events USING (usage_id) WHERE run_id = ?1 AND "
+        "provider_request_id = ?2");
     query.bind_all(run_id, call, parse_integer(call, 1, INT64_MAX));
     if (!query.step()) {
         throw Error(ExitStatus::NoInput, "no call " + printable(call) + " in run '" +

@@ -3,9 +3,9 @@
 #include "eventually.hh"
 #include "net/llm_call.hh"
 #include "sys/socket.hh"
+#include "thread_time.hh"
 
 #include <array>
-#include <ctime>
 #include <sys/socket.h>
 #include <thread>
 
@@ -13,13 +13,6 @@ using namespace ap;
 using namespace std::chrono_literals;
 
 namespace {
-
-std::chrono::nanoseconds time_of_this_thread()
-{
-    timespec time{};
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-    return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
-}
 
 // Answers one request on a new connection, and ends that when it has been idle for a
 // moment, as servers do.
@@ -57,10 +50,10 @@ void a_connection_that_ends_between_two_tries_costs_nothing()
     bounds.timeouts = {10s, 10s, 10s};
     bounds.retry = {2, 1ms, 10s};
     LlmResult result;
-    const auto before = time_of_this_thread();
+    const auto before = check::time_of_this_thread();
     call_llm(
         LlmDialect::OpenAi, request, bounds, [](std::string_view) {}, result);
-    const auto used = time_of_this_thread() - before;
+    const auto used = check::time_of_this_thread() - before;
     server.join();
     CHECK(result.failure && result.failure->status == ExitStatus::BadData);
     // Who looks again and again for a second needs far more.
