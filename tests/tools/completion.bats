@@ -96,3 +96,22 @@ offers() {
     offers "ap-run create --run-id " ""
     offers "ap-budget settle " ""
 }
+
+@test "an option whose text wraps after a colon is not the last that is offered" {
+    cat > ap-top << 'END'
+#!/bin/sh
+cat << 'HELP'
+usage: ap-top [options]
+wrap texts
+
+options:
+  -a, --all                   everything that there is, whatever it was that was used:
+                              input, output, or anything else that one may think of:
+      --from-what-was-read-before=RUN
+                              the run
+  -h, --help                  print this summary
+HELP
+END
+    chmod +x ap-top
+    offers './ap-top --' --all --from-what-was-read-before --help
+}
