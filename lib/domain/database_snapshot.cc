@@ -100,7 +100,10 @@ void DatabaseSnapshot::copy(const StatePaths &paths)
     }
 }
 
-// The transaction is there from the first thing that is read.
+// The transaction is there from the first thing that is read. With nothing in the log
+// that the file has not, it holds WAL_READ_LOCK(0), by which it reads the file alone; and
+// as long as that is held no checkpoint writes to the file (sqlite.org/walformat.html on
+// WAL_READ_LOCK; walTryBeginRead() and walCheckpoint() in SQLite's wal.c).
 void DatabaseSnapshot::begin()
 {
     reader_->execute("BEGIN");
