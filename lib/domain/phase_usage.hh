@@ -23,7 +23,7 @@ public:
     };
 
     /// `reader` reads the command's standard output; null if nothing is read there.
-    explicit PhaseUsage(std::unique_ptr<UsageReader> reader)
+    explicit PhaseUsage(std::unique_ptr<AgentUsageReader> reader)
         : reader_(std::move(reader))
     {
     }
@@ -56,7 +56,7 @@ private:
     void refuse_overlong(std::string_view line) { complain(line, "longer than 64 KiB"); }
     void complain(std::string_view line, std::string_view why);
 
-    std::unique_ptr<UsageReader> reader_;
+    std::unique_ptr<AgentUsageReader> reader_;
     std::vector<Report> reports_;
     std::vector<std::string> complaints_;
     int64_t read_to_ = 0;

@@ -37,7 +37,7 @@ Fd text_as_file(std::string_view text)
 
 // What goes through the gateway is counted there, to the token; the agent's own account
 // of the same calls must not be added to that.
-std::unique_ptr<UsageReader> reader_for(const Lease &lease)
+std::unique_ptr<AgentUsageReader> reader_for(const Lease &lease)
 {
     return lease.gate ? nullptr : make_usage_reader(lease.phase.agent);
 }

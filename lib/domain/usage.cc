@@ -53,7 +53,7 @@ Usage beyond(const Usage &now, const Usage &before)
 }
 
 // Splits output into lines that hold a JSON object; everything else is passed over.
-class LineReader : public UsageReader
+class LineReader : public AgentUsageReader
 {
 public:
     std::vector<Usage> feed(std::string_view piece) final
@@ -265,7 +265,7 @@ class CustomReader final : public LineReader
 
 } // namespace
 
-std::unique_ptr<UsageReader> make_usage_reader(Agent agent)
+std::unique_ptr<AgentUsageReader> make_usage_reader(Agent agent)
 {
     switch (agent) {
     case Agent::None:

@@ -11,10 +11,10 @@ namespace ap {
 
 /// Reads token usage out of what an agent's command prints on standard output, as it
 /// comes, in pieces of any size. Bounded memory: a line longer than 4 MiB is passed over.
-class UsageReader
+class AgentUsageReader
 {
 public:
-    virtual ~UsageReader() = default;
+    virtual ~AgentUsageReader() = default;
 
     /// Takes the next piece of output and returns the usage records that became complete.
     virtual std::vector<Usage> feed(std::string_view piece) = 0;
@@ -24,6 +24,6 @@ public:
 };
 
 /// The reader for `agent`; null for Agent::None.
-std::unique_ptr<UsageReader> make_usage_reader(Agent agent);
+std::unique_ptr<AgentUsageReader> make_usage_reader(Agent agent);
 
 } // namespace ap

@@ -10,11 +10,11 @@ namespace {
 constexpr auto read = AccessScope::Read;
 constexpr auto operate = AccessScope::Operate;
 constexpr auto admin = AccessScope::Admin;
-using Way = Route::Way;
+using Way = ApiRoute::Way;
 
 constexpr size_t small_body = 64 << 10;
 
-constexpr Route routes[] = {
+constexpr ApiRoute routes[] = {
     {"GET", "/health", {}, Way::Server},
     {"GET", "/health/database", {}, Way::Server},
     {"GET", "/ready", {}, Way::Server},
@@ -75,7 +75,7 @@ constexpr Route routes[] = {
 
 } // namespace
 
-std::span<const Route> api_routes()
+std::span<const ApiRoute> api_routes()
 {
     return routes;
 }

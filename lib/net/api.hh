@@ -8,7 +8,7 @@ namespace ap {
 
 /// Everything under /api, and what is watched: /health, /ready, /metrics. The document
 /// lib/net/assets/openapi.json describes the same routes; a test compares them.
-std::span<const Route> api_routes();
+std::span<const ApiRoute> api_routes();
 
 /// The handlers, by what they are about.
 namespace api {

@@ -15,13 +15,13 @@ namespace {
 
 constexpr auto read = AccessScope::Read;
 constexpr auto operate = AccessScope::Operate;
-using Way = Route::Way;
+using Way = ApiRoute::Way;
 
 constexpr size_t form_size = 16 << 10;
 constexpr int64_t runs_in_a_page = 25;
 constexpr int64_t chart_hours = 48;
 
-constexpr Route routes[] = {
+constexpr ApiRoute routes[] = {
     {"GET", "/", {}, Way::Read, dashboard::start, 0, true},
     {"GET", "/assets/{name}", {}, Way::Read, dashboard::asset},
     {"GET", "/dashboard", read, Way::Read, dashboard::overview, 0, true},
@@ -190,7 +190,7 @@ std::string executors_section(const Health &health)
 
 } // namespace
 
-std::span<const Route> dashboard_routes()
+std::span<const ApiRoute> dashboard_routes()
 {
     return routes;
 }

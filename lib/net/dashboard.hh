@@ -9,7 +9,7 @@
 namespace ap {
 
 /// The pages for people: /dashboard and what is below it, /login, /logout, /assets.
-std::span<const Route> dashboard_routes();
+std::span<const ApiRoute> dashboard_routes();
 
 /// The pages, by file.
 namespace dashboard {

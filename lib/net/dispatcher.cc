@@ -23,9 +23,9 @@ bool is_safe(std::string_view method)
     return method == "GET" || method == "HEAD";
 }
 
-std::vector<Route> all_routes()
+std::vector<ApiRoute> all_routes()
 {
-    std::vector<Route> routes(api_routes().begin(), api_routes().end());
+    std::vector<ApiRoute> routes(api_routes().begin(), api_routes().end());
     routes.insert(routes.end(), dashboard_routes().begin(), dashboard_routes().end());
     return routes;
 }
@@ -172,7 +172,7 @@ void Dispatcher::proceed(const PassageRef &passage)
     if (!is_safe(request.method)) {
         const bool is_form = passage->route->is_page;
         // Nobody has a token of theirs before the login.
-        const bool is_login = passage->route->way == Route::Way::Login;
+        const bool is_login = passage->route->way == ApiRoute::Way::Login;
         if (!is_intended(*passage->exchange, request.principal, form_token(request),
                          is_form && !is_login)) {
             refuse(*passage, 403,
@@ -214,7 +214,7 @@ void Dispatcher::send(Passage &passage, HttpReply reply)
 {
     // What /health says of the database is its answer, not a failure of the server.
     if (reply.status >= 500 &&
-        (passage.route == nullptr || passage.route->way != Route::Way::Server)) {
+        (passage.route == nullptr || passage.route->way != ApiRoute::Way::Server)) {
         errors_.note(clock_.monotonic());
     }
     send_reply(*passage.exchange, std::move(reply), passage.policy.over_tls);

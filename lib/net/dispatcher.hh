@@ -61,7 +61,7 @@ private:
     {
         Exchange exchange;
         AuthenticationPolicy policy;
-        const Route *route = nullptr;
+        const ApiRoute *route = nullptr;
         HttpRequest request{};
     };
     using PassageRef = std::shared_ptr<Passage>;
@@ -87,7 +87,7 @@ private:
     Log log_;
     std::vector<std::string> names_;
     std::string bind_address_;
-    std::vector<Route> routes_;
+    std::vector<ApiRoute> routes_;
     State read_state_;
     State work_state_;
     State login_state_;

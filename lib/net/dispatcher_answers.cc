@@ -19,24 +19,24 @@ constexpr auto health_lasts = 100ms;
 void Dispatcher::answer(const PassageRef &passage)
 {
     switch (passage->route->way) {
-    case Route::Way::Read: {
+    case ApiRoute::Way::Read: {
         HttpCall call{read_state_, clock_, passage->request, server_health(), backups_};
         send(*passage, passage->route->answer(call));
         break;
     }
-    case Route::Way::Work:
+    case ApiRoute::Way::Work:
         hand_over(passage, worker_, work_state_);
         break;
-    case Route::Way::Login:
+    case ApiRoute::Way::Login:
         log_in(passage);
         break;
-    case Route::Way::Events:
+    case ApiRoute::Way::Events:
         events_.open(passage->exchange, passage->request, passage->policy.over_tls);
         break;
-    case Route::Way::Log:
+    case ApiRoute::Way::Log:
         open_log(*passage);
         break;
-    case Route::Way::Server:
+    case ApiRoute::Way::Server:
         send(*passage, answer_by_server(*passage));
         break;
     }

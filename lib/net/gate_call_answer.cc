@@ -70,7 +70,7 @@ void GateCall::forward()
     const std::string_view method = exchange_->method();
     const bool bodiless = body_.empty() && (method == "GET" || method == "HEAD" ||
                                             method == "DELETE" || method == "OPTIONS");
-    HttpRequest request;
+    ClientRequest request;
     request.method = method;
     request.url = url;
     request.fields = fields;

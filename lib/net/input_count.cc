@@ -109,7 +109,7 @@ InputCount::InputCount(HttpClient &client, const GateProvider &provider,
                same_field_name(field.name, "content-encoding");
     });
     const std::string url = provider.base_url + question_.target;
-    HttpRequest request;
+    ClientRequest request;
     request.method = "POST";
     request.url = url;
     request.fields = kept;

@@ -170,7 +170,7 @@ public:
         loop_.add(client_.fd(), [] {}); // run() does what there is to do
     }
 
-    void make(Call &call, const HttpRequest &request)
+    void make(Call &call, const ClientRequest &request)
     {
         const HttpTransfer transfer = client_.start(request, call);
         while (!call.ended()) {

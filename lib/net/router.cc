@@ -31,12 +31,12 @@ std::optional<Parameters> match(std::string_view pattern,
 
 } // namespace
 
-RouteMatch find_route(std::span<const Route> routes, std::string_view method,
+RouteMatch find_route(std::span<const ApiRoute> routes, std::string_view method,
                       const std::vector<std::string> &pieces)
 {
     const std::string_view wanted = method == "HEAD" ? "GET" : method;
     RouteMatch found;
-    for (const Route &route : routes) {
+    for (const ApiRoute &route : routes) {
         auto parameters = match(route.pattern, pieces);
         if (!parameters) {
             continue;

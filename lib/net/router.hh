@@ -14,7 +14,7 @@
 namespace ap {
 
 /// One thing the server can be asked for.
-struct Route
+struct ApiRoute
 {
     /// Where and how it is answered.
     enum class Way {
@@ -39,14 +39,14 @@ struct Route
 /// What a path leads to.
 struct RouteMatch
 {
-    const Route *route = nullptr; ///< nothing: see the others
+    const ApiRoute *route = nullptr; ///< nothing: see the others
     std::map<std::string, std::string, std::less<>> parameters{};
     std::string allowed{}; ///< methods, if only the method was wrong; empty: no such path
     bool is_page = false;
 };
 
 /// Finds the route for a method and the pieces of a path. HEAD is served as GET.
-RouteMatch find_route(std::span<const Route> routes, std::string_view method,
+RouteMatch find_route(std::span<const ApiRoute> routes, std::string_view method,
                       const std::vector<std::string> &pieces);
 
 } // namespace ap

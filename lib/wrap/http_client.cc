@@ -213,7 +213,7 @@ const void *HttpClient::header_list(Transfer &transfer, std::span<const HttpFiel
     return next;
 }
 
-void HttpClient::set_request(Transfer &transfer, const HttpRequest &request)
+void HttpClient::set_request(Transfer &transfer, const ClientRequest &request)
 {
     CURL *easy = transfer.easy.get();
     transfer.url = request.url;
@@ -235,7 +235,7 @@ void HttpClient::set_request(Transfer &transfer, const HttpRequest &request)
         static_cast<long>(request.timeouts.connect.count()));
 }
 
-HttpTransfer HttpClient::start(const HttpRequest &request, HttpListener &listener)
+HttpTransfer HttpClient::start(const ClientRequest &request, HttpListener &listener)
 {
     now_ = Steady::now();
     const uint64_t id = transfers_.take([this](Transfer &made) { make(made); });

@@ -42,7 +42,7 @@ public:
 
     /// Starts a transfer; nothing is heard before the next run(). The listener must
     /// outlive the transfer. Transfers must be dropped before the client's end.
-    HttpTransfer start(const HttpRequest &request, HttpListener &listener);
+    HttpTransfer start(const ClientRequest &request, HttpListener &listener);
 
     /// Readable when run() has something to do.
     int fd() const noexcept { return sockets_.fd(); }
@@ -90,7 +90,7 @@ private:
     void pause(uint64_t id);
     void resume(uint64_t id);
     void make(Transfer &transfer);
-    void set_request(Transfer &transfer, const HttpRequest &request);
+    void set_request(Transfer &transfer, const ClientRequest &request);
     static const void *header_list(Transfer &transfer, std::span<const HttpField> fields);
     void release(uint64_t id) noexcept;
     void set_deadline(Transfer &transfer, std::chrono::milliseconds length);

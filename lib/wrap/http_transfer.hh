@@ -21,7 +21,7 @@ struct HttpTimeouts
 
 /// A request to be sent. The views need to be valid only while start() runs, except for
 /// `body`, which must stay until the transfer has ended or was cancelled.
-struct HttpRequest
+struct ClientRequest
 {
     std::string_view method;
     std::string_view url;              ///< http or https, sent as it is

@@ -27,7 +27,7 @@ constexpr std::string_view texts[] = {
     "localhost.evil.example:80"sv,
 };
 
-constexpr Route routes[] = {
+constexpr ApiRoute routes[] = {
     {"GET", "/"},
     {"GET", "/api/runs/{run}"},
     {"POST", "/api/runs/{run}/{verb}"},

@@ -23,7 +23,7 @@ std::string lower(std::string_view text)
 std::set<std::string> operations_served()
 {
     std::set<std::string> operations;
-    for (const Route &route : api_routes()) {
+    for (const ApiRoute &route : api_routes()) {
         operations.insert(
             lower(route.method) + " " + std::string(route.pattern) + " " +
             std::string(route.scope ? access_scope_name(*route.scope) : "anybody"));
@@ -66,7 +66,7 @@ void the_document_has_each_route_with_its_scope_and_no_other()
 void what_changes_something_takes_more_than_reading()
 {
     for (const auto routes : {api_routes(), dashboard_routes()}) {
-        for (const Route &route : routes) {
+        for (const ApiRoute &route : routes) {
             const bool is_session =
                 route.pattern == "/login" || route.pattern == "/logout";
             CHECK(route.method == "GET" || is_session ||
