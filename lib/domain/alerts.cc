@@ -13,7 +13,8 @@ namespace {
 
 // Why `used` of `cap` is an alert, if it is: four fifths are gone. 0 or less: no cap.
 std::optional<std::string> near_cap(int64_t used, int64_t cap,
-                                    const std::function<std::string(int64_t)> &text)
+                                    const std::function<std::string(int64_t)> &text,
+                                    const char *unit)
 {
     if (cap <= 0 || used < cap - cap / 5) {
         return std::nullopt;
@@ -21,12 +22,7 @@ std::optional<std::string> near_cap(int64_t used, int64_t cap,
     const auto percent =
         static_cast<int64_t>(100 * static_cast<double>(used) / static_cast<double>(cap));
     return "used " + std::to_string(percent) + " % of its cap (" + text(used) + " of " +
-           text(cap) + ")";
-}
-
-std::string token_text(int64_t tokens)
-{
-    return format_count(tokens) + " tokens";
+           text(cap) + unit + ")";
 }
 
 struct Spent
@@ -40,8 +36,9 @@ struct Spent
 void add_spent(std::vector<Alert> &alerts, const std::string &subject,
                const std::string &name, const Spent &spent)
 {
-    for (const auto &text : {near_cap(spent.tokens, spent.token_cap, token_text),
-                             near_cap(spent.cost, spent.cost_cap, format_usd)}) {
+    for (const auto &text :
+         {near_cap(spent.tokens, spent.token_cap, format_count, " tokens"),
+          near_cap(spent.cost, spent.cost_cap, format_usd, "")}) {
         if (text) {
             alerts.push_back(
                 {"tokens", subject, name + " " + *text, "Review run efficiency"});

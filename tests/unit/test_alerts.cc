@@ -77,9 +77,9 @@ void at_four_fifths_the_run_and_the_phase_are_named()
     scene.use(800'000, 0);
     const auto messages = scene.messages();
     CHECK_EQUAL(messages.size(), 2);
-    CHECK_EQUAL(messages[0], "run r used 80 % of its cap (800.0k tokens of 1.0M tokens)");
+    CHECK_EQUAL(messages[0], "run r used 80 % of its cap (800.0k of 1.0M tokens)");
     CHECK_EQUAL(messages[1],
-                "phase a of run r used 80 % of its cap (800.0k tokens of 1.0M tokens)");
+                "phase a of run r used 80 % of its cap (800.0k of 1.0M tokens)");
 }
 
 void a_cap_in_money_counts_as_one_in_tokens_does()
@@ -103,7 +103,7 @@ void the_cap_of_the_day_counts_over_all_runs()
     const auto messages = scene.messages();
     CHECK_EQUAL(messages.size(), 1);
     CHECK_EQUAL(messages[0],
-                "the day 2027-01-16 used 85 % of its cap (85 tokens of 100 tokens)");
+                "the day 2027-01-16 used 85 % of its cap (85 of 100 tokens)");
 }
 
 void a_phase_that_is_done_is_not_named()
