@@ -249,7 +249,7 @@ status_of() {
         executor=$!
         wait_until [ -s told ]
         wait_until people_are_told
-        ap-ctl stop r
+        wait_until ap-ctl stop r
         wait "$executor" || true
     done
     [ "$(jq -r .summary told)" = deploy ]
