@@ -87,12 +87,14 @@ def fill(path, share):
 
 
 class Server:
-    """An ap-serve in a directory."""
+    """An ap-serve in a directory, of so much lower a priority than others."""
 
-    def __init__(self, directory):
+    def __init__(self, directory, nice=0):
         self.directory = directory
         self.process = subprocess.Popen(
-            [tool("ap-serve"), "--port", "0"], cwd=directory, stderr=subprocess.DEVNULL
+            ["nice", "-n", str(nice), tool("ap-serve"), "--port", "0"],
+            cwd=directory,
+            stderr=subprocess.DEVNULL,
         )
         path = os.path.join(directory, ".autonomous_runs", "serve.json")
         while not os.path.exists(path):

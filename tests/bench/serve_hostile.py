@@ -16,6 +16,7 @@ from serve import Server
 from web import resident_mib
 
 NO_OPS = 1000
+UNIT_NICE = 5  # as ap-serve.service says
 CLIENTS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "hostile_clients.py")
 WITHOUT, WITH = "no-op phase, alone", "no-op phase, with hostile clients"
 
@@ -61,7 +62,7 @@ def main():
         run(tool("ap-db"), "init", cwd=directory)
         counts = collections.Counter()
         resident = []
-        with Server(directory) as server:
+        with Server(directory, UNIT_NICE) as server:
             for number in bench.rounds():
                 for name in (WITHOUT, WITH)[:: 1 if number % 2 else -1]:
                     if name == WITHOUT:
