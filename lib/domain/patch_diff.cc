@@ -123,6 +123,12 @@ private:
             differs(first.new_name, second.new_name)) {
             refuse(at_ - 2, "expected the names of the line 'diff --git', got others");
         }
+        // What is to become of the file is then said by one line alone, against the
+        // other.
+        if (first.old_name.empty() && second.new_name == no_file && !second.is_deleted) {
+            refuse(at_ - 2, "expected 'deleted file mode' below a line 'diff --git' "
+                            "without the file's name");
+        }
     }
 
     bool take_extended(FileHeader &header) const

@@ -138,6 +138,10 @@ void refuses_what_contradicts_itself()
 {
     CHECK_EQUAL(fault_of("diff --git a/x b/x\n--- a/x\n+++ b/y\n@@ -1 +1 @@\n-a\n+b\n"),
                 "line 2: expected the names of the line 'diff --git', got others");
+    CHECK_EQUAL(
+        fault_of("diff --git a/x b/x+y\n--- a/x\n+++ /dev/null\n@@ -1 +0,0 @@\n-a\n"),
+        "line 2: expected 'deleted file mode' below a line 'diff --git' without the "
+        "file's name");
     CHECK_EQUAL(fault_of("--- a/x\n+++ b/y\n@@ -1 +1 @@\n-a\n+b\n"),
                 "line 1: two names, 'x' and 'y': a file is renamed by 'rename from' and "
                 "'rename to'");
