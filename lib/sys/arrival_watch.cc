@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <sys/socket.h>
+#include <utility>
 
 namespace ap {
 
@@ -13,12 +14,6 @@ bool has_unread_bytes(int socket)
 {
     char byte = 0;
     return recv(socket, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
-}
-
-// Fails only for a connection that is gone, which is what is wanted.
-void shut_down(int socket)
-{
-    static_cast<void>(shutdown(socket, SHUT_RDWR));
 }
 
 } // namespace
@@ -51,7 +46,19 @@ void ArrivalWatch::arrived(uint64_t id)
 
 void ArrivalWatch::half_closed(uint64_t id)
 {
-    half_closed_.push_back(id);
+    const auto found = arrivals_.find(id);
+    if (found != arrivals_.end() && !found->second.is_cut) {
+        half_closed_.push_back(id);
+    }
+}
+
+// Once: a socket that is shut down hangs up, and each time tells so again. Fails only for
+// a connection that is gone, which is what is wanted.
+void ArrivalWatch::shut_down(Arrival &arrival)
+{
+    if (!std::exchange(arrival.is_cut, true)) {
+        static_cast<void>(shutdown(arrival.socket, SHUT_RDWR));
+    }
 }
 
 bool ArrivalWatch::cut(Instant now)
@@ -81,7 +88,7 @@ bool ArrivalWatch::cut_half_closed()
             arrival.looked_at = again = true;
             return false;
         }
-        shut_down(arrival.socket);
+        shut_down(arrival);
         return true;
     });
     return again;
@@ -89,9 +96,9 @@ bool ArrivalWatch::cut_half_closed()
 
 void ArrivalWatch::cut_overdue(Instant now)
 {
-    for (const auto &[id, arrival] : arrivals_) {
+    for (auto &[id, arrival] : arrivals_) {
         if (arrival.since && now - *arrival.since >= deadline_) {
-            shut_down(arrival.socket);
+            shut_down(arrival);
         }
     }
 }

@@ -56,6 +56,7 @@ private:
         int socket = -1;
         std::optional<Instant> since{}; ///< nothing: not waiting
         bool looked_at = false;         ///< by cut(), half-closed and waiting
+        bool is_cut = false;
     };
 
     // The time is asked for with each step of a connection, and of no use without a
@@ -65,6 +66,7 @@ private:
         return deadline_ > Milliseconds(0) ? std::chrono::steady_clock::now() : Instant();
     }
 
+    static void shut_down(Arrival &arrival);
     bool cut_half_closed();
     void cut_overdue(Instant now);
     Milliseconds interval() const;

@@ -193,18 +193,6 @@ ssize_t HttpServer::Connection::supply(char *buffer, size_t size)
 // by run().
 struct HttpServer::Callbacks
 {
-    template <typename Work>
-    static void guarded(HttpServer &server, const Work &work) noexcept
-    {
-        try {
-            work();
-        } catch (...) {
-            if (!server.failure_) {
-                server.failure_ = std::current_exception();
-            }
-        }
-    }
-
     static Connection &of(MHD_Connection *handle)
     {
         return *static_cast<Connection *>(
@@ -217,7 +205,7 @@ struct HttpServer::Callbacks
     {
         HttpServer &server = *static_cast<HttpServer *>(self);
         if (code == MHD_CONNECTION_NOTIFY_STARTED) {
-            guarded(server, [&] { *context = &server.connected(handle); });
+            server.failure_.guard([&] { *context = &server.connected(handle); });
         } else if (*context != nullptr) {
             const uint64_t id = static_cast<Connection *>(*context)->id;
             server.arrivals_.closed(id);
@@ -230,7 +218,7 @@ struct HttpServer::Callbacks
     {
         HttpServer &server = *static_cast<HttpServer *>(self);
         HttpExchange *exchange = nullptr;
-        guarded(server, [&] { exchange = server.requested(of(handle), target); });
+        server.failure_.guard([&] { exchange = server.requested(of(handle), target); });
         return exchange;
     }
 
@@ -239,7 +227,7 @@ struct HttpServer::Callbacks
                               size_t *upload_size, void **exchange) noexcept
     {
         MHD_Result result = MHD_NO;
-        guarded(*static_cast<HttpServer *>(self), [&] {
+        static_cast<HttpServer *>(self)->failure_.guard([&] {
             if (*exchange == nullptr || of(handle).exchange->over() ||
                 of(handle).exchange->aborted()) {
                 return;
@@ -259,13 +247,19 @@ struct HttpServer::Callbacks
         if (std::exchange(*exchange, nullptr) == nullptr) {
             return;
         }
+        HttpServer &server = *static_cast<HttpServer *>(self);
         Connection &connection = of(handle);
-        guarded(*static_cast<HttpServer *>(self), [&] {
-            connection.exchange->end(code == MHD_REQUEST_TERMINATED_COMPLETED_OK);
-        });
+        const bool whole = code == MHD_REQUEST_TERMINATED_COMPLETED_OK;
+        server.failure_.guard([&] { connection.exchange->end(whole); });
         connection.exchange.reset();
-        static_cast<HttpServer *>(self)->arrivals_.expect(connection.id);
-        static_cast<HttpServer *>(self)->due_ = true; // it closes what was cut
+        server.arrivals_.expect(connection.id);
+        server.due_ = true; // it closes what was cut
+        if (!whole) {
+            // Of those with the usual time limit the daemon looks only at the one that
+            // has been idle for longest; at all of those with one of their own.
+            MHD_set_connection_option(handle, MHD_CONNECTION_OPTION_TIMEOUT,
+                                      server.idle_seconds() + 1);
+        }
     }
 };
 
@@ -274,7 +268,7 @@ ssize_t HttpServer::Connection::on_supply(void *connection, uint64_t, char *buff
 {
     Connection &self = *static_cast<Connection *>(connection);
     ssize_t result = MHD_CONTENT_READER_END_WITH_ERROR;
-    Callbacks::guarded(self.server_, [&] { result = self.supply(buffer, size); });
+    self.server_.failure_.guard([&] { result = self.supply(buffer, size); });
     return result;
 }
 
@@ -300,7 +294,7 @@ HttpServer::~HttpServer()
     // connections are suspended.
     for (const auto &entry : connections_) {
         if (entry.second->exchange) {
-            Callbacks::guarded(*this, [&entry] { entry.second->exchange->end(false); });
+            failure_.guard([&entry] { entry.second->exchange->end(false); });
         }
         entry.second->wake();
     }
@@ -316,7 +310,7 @@ void HttpServer::start()
         {MHD_OPTION_LISTEN_SOCKET, number(config_.listen.get()), nullptr},
         {MHD_OPTION_CONNECTION_LIMIT, number(config_.connection_limit), nullptr},
         {MHD_OPTION_CONNECTION_MEMORY_LIMIT, number(config_.connection_memory), nullptr},
-        {MHD_OPTION_CONNECTION_TIMEOUT, number(config_.idle_timeout.count()), nullptr},
+        {MHD_OPTION_CONNECTION_TIMEOUT, number(idle_seconds()), nullptr},
         {MHD_OPTION_NOTIFY_CONNECTION, function(Callbacks::connection), this},
         {MHD_OPTION_NOTIFY_COMPLETED, function(Callbacks::completed), this},
         {MHD_OPTION_URI_LOG_CALLBACK, function(Callbacks::target), this},
@@ -374,15 +368,13 @@ void HttpServer::run(bool readable)
     for (const uint64_t id : sockets_.hung_up(readable)) {
         arrivals_.half_closed(id);
         if (const auto found = connections_.find(id); found != connections_.end()) {
-            Callbacks::guarded(*this, [&] { found->second->client_closed(); });
+            failure_.guard([&] { found->second->client_closed(); });
         }
     }
     due_ = false;
     MHD_run(daemon_.get());
     due_ = arrivals_.cut() || due_;
-    if (failure_) {
-        std::rethrow_exception(std::exchange(failure_, nullptr));
-    }
+    failure_.rethrow();
 }
 
 void HttpServer::drain()

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "base/exception_slot.hh"
 #include "sys/arrival_watch.hh"
 #include "sys/fd.hh"
 #include "sys/hangup_watch.hh"
@@ -7,7 +8,6 @@
 
 #include <chrono>
 #include <cstdint>
-#include <exception>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -99,6 +99,10 @@ private:
     };
 
     void start();
+    unsigned idle_seconds() const
+    {
+        return static_cast<unsigned>(config_.idle_timeout.count());
+    }
     Connection &connected(MHD_Connection *handle);
     HttpExchange *requested(Connection &connection, const char *target);
 
@@ -111,7 +115,7 @@ private:
     size_t active_ = 0;
     bool draining_ = false;
     bool due_ = false; // run() has something to do that no descriptor tells
-    std::exception_ptr failure_;
+    ExceptionSlot failure_;
     std::unique_ptr<MHD_Daemon, Stop> daemon_;
     int requests_fd_ = -1; // the daemon's
 };

@@ -367,6 +367,38 @@ void a_client_that_leaves_an_idle_stream_is_noticed()
     CHECK_EQUAL(gone, 1);
 }
 
+// A client that leaves unread what was sent to it resets the connection.
+void connections_of_clients_that_left_are_closed_though_an_older_one_idles()
+{
+    int gone = 0;
+    HttpServerConfig config;
+    config.request_deadline = 60s;
+    Served served(
+        [&](const Exchange &exchange) {
+            exchange->on_close([&](bool) { gone++; });
+            exchange->begin(200, {});
+            exchange->write("first");
+        },
+        std::move(config));
+    Talk idle = served.connect();
+    run_until(served.server, [&] { return served.server.connections() == 1; });
+    for (const bool reads : {true, false}) {
+        Talk client = served.connect();
+        client.say("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+        const Talk &unread = client;
+        run_until(served.server, [&] {
+            pollfd readable = {unread.fd(), POLLIN, 0};
+            return poll(&readable, 1, 0) == 1;
+        });
+        if (reads) {
+            served.hear(client, "first");
+        }
+        client.hang_up();
+        run_until(served.server, [&] { return served.server.connections() == 1; });
+    }
+    CHECK_EQUAL(gone, 2);
+}
+
 void a_client_that_leaves_while_it_is_sent_to_is_noticed()
 {
     int gone = 0;
@@ -645,6 +677,7 @@ int main()
         TEST(a_streamed_upload_is_paused_and_goes_on),
         TEST(a_client_that_leaves_while_it_waits_is_noticed),
         TEST(a_client_that_leaves_an_idle_stream_is_noticed),
+        TEST(connections_of_clients_that_left_are_closed_though_an_older_one_idles),
         TEST(a_client_that_leaves_while_it_is_sent_to_is_noticed),
         TEST(a_slow_client_fills_the_queue_which_then_drains),
         TEST(the_queue_tells_when_it_has_drained),
