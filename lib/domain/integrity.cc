@@ -91,11 +91,15 @@ constexpr Rule rules[] = {
             OR coalesce(d.cost_used_microusd, 0) < s.cost)sql"},
     {"run-counters", R"sql(
         SELECT 'run ' || r.run_id || ' counts ' || r.open_phases || ' open and '
-            || r.failed_phases || ' failed phases' FROM runs r
-        WHERE r.open_phases <> (SELECT count(*) FROM phases p WHERE p.run_id = r.run_id
-                AND p.status NOT IN ('COMPLETE', 'FAILED', 'SKIPPED'))
-            OR r.failed_phases <> (SELECT count(*) FROM phases p
-                WHERE p.run_id = r.run_id AND p.status = 'FAILED'))sql"},
+            || r.failed_phases || ' failed of ' || r.phases || ' phases, '
+            || r.complete_phases || ' complete'
+        FROM runs r LEFT JOIN phases p ON p.run_id = r.run_id
+        GROUP BY r.run_id
+        HAVING r.phases <> count(p.run_id)
+            OR r.open_phases <> coalesce(sum(
+                p.status NOT IN ('COMPLETE', 'FAILED', 'SKIPPED')), 0)
+            OR r.failed_phases <> coalesce(sum(p.status = 'FAILED'), 0)
+            OR r.complete_phases <> coalesce(sum(p.status = 'COMPLETE'), 0))sql"},
     {"tier-counters", R"sql(
         SELECT 'tier ' || t.tier_id || ' of run ' || t.run_id || ' counts '
             || t.open_phases || ' open and ' || t.failed_phases || ' failed phases'

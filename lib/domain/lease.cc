@@ -29,17 +29,19 @@ void finish_run_if_done(Sqlite &database, std::string_view run_id, UnixMs now)
 }
 
 void count_ended(Sqlite &database, std::string_view run_id, std::string_view tier_id,
-                 bool failed)
+                 std::string_view status)
 {
     database
-        .prepare("UPDATE tiers SET open_phases = open_phases - 1, "
-                 "failed_phases = failed_phases + ?3 WHERE run_id = ?1 AND tier_id = ?2")
-        .bind_all(run_id, tier_id, int{failed})
+        .prepare("UPDATE tiers SET open_phases = open_phases - 1, failed_phases = "
+                 "failed_phases + (?3 = 'FAILED') WHERE run_id = ?1 AND tier_id = ?2")
+        .bind_all(run_id, tier_id, status)
         .run();
     database
         .prepare("UPDATE runs SET open_phases = open_phases - 1, "
-                 "failed_phases = failed_phases + ?2 WHERE run_id = ?1")
-        .bind_all(run_id, int{failed})
+                 "failed_phases = failed_phases + (?2 = 'FAILED'), "
+                 "complete_phases = complete_phases + (?2 = 'COMPLETE') "
+                 "WHERE run_id = ?1")
+        .bind_all(run_id, status)
         .run();
 }
 
@@ -93,7 +95,7 @@ void skip_what_waits(Sqlite &database, std::string_view run_id, std::string_view
         tiers.emplace_back(skip.text(0));
     }
     for (const std::string &tier : tiers) {
-        count_ended(database, run_id, tier, false);
+        count_ended(database, run_id, tier, "SKIPPED");
     }
 }
 
@@ -306,7 +308,7 @@ void end_phase(Sqlite &database, std::string_view run_id, std::string_view phase
         }
         const std::string tier_id(end.text(0));
         end.run();
-        count_ended(database, run_id, tier_id, failed);
+        count_ended(database, run_id, tier_id, status);
         if (status == "COMPLETE") {
             release_dependents(database, run_id, phase_id);
             open_next_tier(database, run_id, tier_id);

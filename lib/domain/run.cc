@@ -106,8 +106,8 @@ void insert_run(Sqlite &database, const Plan &plan, std::string_view text, UnixM
         phases += tier.phases.size();
     }
     database
-        .prepare("INSERT INTO runs (run_id, goal, token_cap_from_plan, open_phases, "
-                 "plan, created_at) VALUES (?, ?, ?, ?, ?, ?)")
+        .prepare("INSERT INTO runs (run_id, goal, token_cap_from_plan, phases, "
+                 "open_phases, plan, created_at) VALUES (?1, ?2, ?3, ?4, ?4, ?5, ?6)")
         .bind_all(plan.run_id, plan.goal, plan.token_cap ? 1 : 0,
                   static_cast<int64_t>(phases), text, now)
         .run();
@@ -116,10 +116,7 @@ void insert_run(Sqlite &database, const Plan &plan, std::string_view text, UnixM
 // The columns that read_summary() expects, of runs r with its budget b.
 constexpr std::string_view summary_columns =
     "SELECT r.run_id, r.goal, r.status, r.reason, r.paused, r.created_at, r.started_at, "
-    "r.ended_at, r.failed_phases, "
-    "(SELECT COUNT(*) FROM phases p WHERE p.run_id = r.run_id), "
-    "(SELECT COUNT(*) FROM phases p WHERE p.run_id = r.run_id AND p.status = "
-    "'COMPLETE'), "
+    "r.ended_at, r.failed_phases, r.phases, r.complete_phases, "
     "b.tokens_used, b.tokens_reserved, b.token_cap, b.cost_used_microusd "
     "FROM runs r LEFT JOIN budgets b ON b.run_id = r.run_id AND b.phase_id = '' ";
 

@@ -12,6 +12,7 @@
 #include "domain/migrations/m0010_estimates.hh"
 #include "domain/migrations/m0011_direct_calls.hh"
 #include "domain/migrations/m0012_approval_notices.hh"
+#include "domain/migrations/m0013_phase_counts.hh"
 
 namespace ap {
 
@@ -31,6 +32,7 @@ constexpr Migration all_migrations[] = {
     {10, "estimates of usage", migrations_sql::estimates},
     {11, "direct calls", migrations_sql::direct_calls},
     {12, "approval notices", migrations_sql::approval_notices},
+    {13, "phase counts of runs", migrations_sql::phase_counts},
 };
 
 } // namespace

@@ -74,19 +74,19 @@ std::string run_row(const RunSummary &run)
 }
 
 // What executes comes first, however long ago it was recorded; then the newest.
-std::vector<RunSummary> first_runs(Sqlite &database)
+std::vector<RunSummary> executing_first(Sqlite &database,
+                                        const std::vector<RunSummary> &newest)
 {
     RunFilter filter;
     filter.limit = runs_in_a_page;
-    std::vector<RunSummary> runs = list_runs(database, filter);
     filter.status = "EXECUTING";
-    std::vector<RunSummary> first = list_runs(database, filter);
-    for (RunSummary &run : runs) {
+    std::vector<RunSummary> runs = list_runs(database, filter);
+    for (const RunSummary &run : newest) {
         if (run.status != "EXECUTING") {
-            first.push_back(std::move(run));
+            runs.push_back(run);
         }
     }
-    return first;
+    return runs;
 }
 
 std::optional<RunCursor> cursor_of(const HttpRequest &request)
@@ -121,7 +121,8 @@ std::string runs_section(HttpCall &call)
     std::string html = status_links();
     html += table_open("runs",
                        {"Run", "Status", "Phases", "Tokens of cap", "Created", "Goal"});
-    for (const RunSummary &run : is_first ? first_runs(call.database()) : page_of) {
+    for (const RunSummary &run :
+         is_first ? executing_first(call.database(), page_of) : page_of) {
         html += run_row(run);
     }
     html += table_close;

@@ -34,9 +34,10 @@ NGINX = """open_file_cache max=10; open_file_cache_valid 60s;
 
 NUMBERS = "WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n LIMIT {count})"
 FILL = (
-    """INSERT INTO runs (run_id, goal, status, plan, created_at, started_at, ended_at)
-       SELECT 'run-' || i, 'goal of run ' || i, 'DONE_SUCCESS', '{{}}', {now} - i * 60000,
-           {now} - i * 60000, {now} - i * 60000 + 50000 FROM n""",
+    """INSERT INTO runs (run_id, goal, status, phases, complete_phases, plan, created_at,
+           started_at, ended_at)
+       SELECT 'run-' || i, 'goal of run ' || i, 'DONE_SUCCESS', 10, 10, '{{}}',
+           {now} - i * 60000, {now} - i * 60000, {now} - i * 60000 + 50000 FROM n""",
     """INSERT INTO tiers (run_id, tier_id, ordinal, name)
        SELECT 'run-' || i, 'main', 0, 'main' FROM n""",
     """INSERT INTO budgets (run_id, phase_id, token_cap)

@@ -353,7 +353,8 @@ timeout:other/p1'
         phase_is r p2 QUEUED
         run_is r STOPPED
         query "UPDATE phases SET status = 'QUEUED', ended_at = NULL WHERE phase_id = 'p1';
-               UPDATE runs SET open_phases = 2; UPDATE tiers SET open_phases = 2"
+               UPDATE runs SET open_phases = 2, complete_phases = 0;
+               UPDATE tiers SET open_phases = 2"
     done
     rm -f go
     execute r

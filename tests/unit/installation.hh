@@ -55,8 +55,8 @@ public:
         const std::string text = "'" + run + "'";
         const std::string count = std::to_string(tokens);
         database.execute(
-            "BEGIN; INSERT INTO runs (run_id, plan, created_at) VALUES (" + text +
-            ", '{}', 5);"
+            "BEGIN; INSERT INTO runs (run_id, phases, plan, created_at) VALUES (" + text +
+            ", 1, '{}', 5);"
             "INSERT INTO tiers (run_id, tier_id, ordinal, name) VALUES (" +
             text +
             ", 't', 0, 't');"
@@ -86,7 +86,8 @@ public:
             "UPDATE phases SET status = 'COMPLETE' WHERE run_id = " +
             text +
             ";"
-            "UPDATE runs SET status = 'DONE_SUCCESS' WHERE run_id = " +
+            "UPDATE runs SET status = 'DONE_SUCCESS', complete_phases = 1 WHERE run_id "
+            "= " +
             text + "; COMMIT");
         write(".autonomous_runs/" + run + "/executor.log", "log of " + run + "\n");
     }

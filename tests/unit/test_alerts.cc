@@ -25,8 +25,8 @@ public:
     Scene()
     {
         database().execute(
-            "INSERT INTO runs (run_id, status, plan, created_at) "
-            "VALUES ('r', 'EXECUTING', '{}', 1);"
+            "INSERT INTO runs (run_id, status, phases, plan, created_at) "
+            "VALUES ('r', 'EXECUTING', 1, '{}', 1);"
             "INSERT INTO tiers (run_id, tier_id, ordinal, name) VALUES ('r', 't', 0, "
             "'t');"
             "INSERT INTO phases (run_id, phase_id, tier_id, ordinal, phase_name, type, "

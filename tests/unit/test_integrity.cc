@@ -119,6 +119,8 @@ void counts_the_phases_of_runs_and_tiers()
     Fixture run;
     run.check_breaks("UPDATE runs SET open_phases = 3", "run-counters");
     run.check_breaks("UPDATE runs SET failed_phases = 1", "run-counters");
+    run.check_breaks("UPDATE runs SET phases = 9", "run-counters");
+    run.check_breaks("UPDATE runs SET complete_phases = 9", "run-counters");
     run.check_breaks("UPDATE tiers SET open_phases = 2 WHERE tier_id = 't1'",
                      "tier-counters");
     run.check_breaks("UPDATE tiers SET failed_phases = 1 WHERE tier_id = 't2'",
@@ -152,7 +154,8 @@ void wants_nothing_open_in_an_ended_run()
     run.check_breaks("UPDATE phases SET status = 'SKIPPED' WHERE status = 'QUEUED'; "
                      "UPDATE phases SET status = 'COMPLETE'; "
                      "UPDATE attempts SET ended_at = 1, status = 'SUCCEEDED'; "
-                     "UPDATE tiers SET open_phases = 0; UPDATE runs SET open_phases = 0",
+                     "UPDATE tiers SET open_phases = 0; "
+                     "UPDATE runs SET open_phases = 0, complete_phases = phases",
                      "ended-runs");
 }
 

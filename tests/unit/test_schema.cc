@@ -223,6 +223,21 @@ constexpr const char *one_phase =
     "INSERT INTO budgets (run_id, phase_id, token_cap) VALUES ('r', '', 9), ('r', 'p', "
     "9)";
 
+void counts_the_phases_of_the_runs_of_before()
+{
+    Fixture file;
+    Sqlite &database = file.get();
+    migrate(database, migrations().first(12));
+    database.execute(one_phase);
+    database.execute("INSERT INTO phases SELECT run_id, 'q', tier_id, 1, 'q', type, "
+                     "'COMPLETE', NULL, 0, 0, 0, 1, 0, 0, spec, 1, 1, 2 FROM phases;"
+                     "INSERT INTO runs (run_id, plan, created_at) VALUES ('s', '{}', 1)");
+    migrate(database, migrations());
+    CHECK_EQUAL(database.query_text("SELECT group_concat(run_id || phases || "
+                                    "complete_phases, ' ') FROM runs"),
+                "r21 s00");
+}
+
 std::string totals(Sqlite &database)
 {
     return database.query_text(
@@ -345,6 +360,7 @@ int main()
         TEST(refuses_the_database_of_another_application),
         TEST(waits_for_another_process_and_finds_nothing_to_do),
         TEST(numbers_the_programs_migrations_without_gaps),
+        TEST(counts_the_phases_of_the_runs_of_before),
         TEST(keeps_totals_whoever_writes_usage),
         TEST(keeps_totals_whoever_writes_reservations),
         TEST(logs_every_change_of_state_for_good),
