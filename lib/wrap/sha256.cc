@@ -1,19 +1,16 @@
 #include "wrap/sha256.hh"
 
-#include "base/error.hh"
-
-#include <openssl/evp.h>
+#include <nettle/sha1.h>
+#include <nettle/sha2.h>
 #include <span>
 
 namespace ap {
 
 namespace {
 
-void require(bool worked)
+const uint8_t *bytes_of(std::string_view data)
 {
-    if (!worked) {
-        throw Error(ExitStatus::Bug, "libcrypto cannot compute a hash");
-    }
+    return reinterpret_cast<const uint8_t *>(data.data());
 }
 
 int digit_value(char digit)
@@ -37,33 +34,23 @@ std::string hex_of(std::span<const uint8_t> bytes)
 
 } // namespace
 
-void Sha256Stream::Free::operator()(evp_md_ctx_st *context) const noexcept
-{
-    EVP_MD_CTX_free(context);
-}
-
 Sha256Stream::Sha256Stream()
-    : context_(EVP_MD_CTX_new())
+    : context_(std::make_unique<sha256_ctx>())
 {
-    require(context_ != nullptr);
-    start();
+    sha256_init(context_.get());
 }
 
-void Sha256Stream::start()
-{
-    require(EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr) == 1);
-}
+Sha256Stream::~Sha256Stream() = default;
 
 void Sha256Stream::add(std::string_view data)
 {
-    require(EVP_DigestUpdate(context_.get(), data.data(), data.size()) == 1);
+    sha256_update(context_.get(), data.size(), bytes_of(data));
 }
 
 Sha256 Sha256Stream::finish()
 {
     Sha256 hash{};
-    require(EVP_DigestFinal_ex(context_.get(), hash.data(), nullptr) == 1);
-    start();
+    sha256_digest(context_.get(), hash.size(), hash.data()); // and starts anew
     return hash;
 }
 
@@ -76,11 +63,11 @@ Sha256 sha256(std::string_view data)
 
 std::string sha1_hex(std::string_view data)
 {
-    std::array<uint8_t, 20> hash{};
-    unsigned size = 0;
-    require(EVP_Digest(data.data(), data.size(), hash.data(), &size, EVP_sha1(),
-                       nullptr) == 1 &&
-            size == hash.size());
+    sha1_ctx context{};
+    sha1_init(&context);
+    sha1_update(&context, data.size(), bytes_of(data));
+    std::array<uint8_t, SHA1_DIGEST_SIZE> hash{};
+    sha1_digest(&context, hash.size(), hash.data());
     return hex_of(hash);
 }
 
