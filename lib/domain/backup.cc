@@ -2,6 +2,7 @@
 
 #include "base/error.hh"
 #include "domain/backup_base.hh"
+#include "domain/backup_head.hh"
 #include "domain/backup_scan.hh"
 #include "domain/backup_verifier.hh"
 #include "domain/database_pieces.hh"
@@ -16,6 +17,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <fcntl.h>
+#include <iterator>
 #include <memory>
 #include <sys/stat.h>
 
@@ -25,7 +27,6 @@ namespace {
 
 constexpr size_t block = 262144;
 constexpr int zstd_threads = 2;
-constexpr size_t signature_bound = 2048; // headers, 128 digits, padding
 
 // One backup under way.
 class Backup
@@ -36,6 +37,7 @@ public:
         : paths_(paths)
         , options_(options)
         , progress_(progress)
+        , name_("'" + options.output + "'")
     {
     }
 
@@ -44,23 +46,23 @@ public:
 private:
     void prepare();
     BackupEntry entry_of(std::string_view name, int64_t size) const;
-    size_t head_size() const;
     void write_body(BackupOutput &output, BackupVerifier &verifier);
-    void write_database(ArchiveWriter &archive);
+    std::vector<BackupEntry> write_database(ArchiveWriter &archive);
+    BackupEntry write_changed_pieces(ArchiveWriter &archive);
     void write_files(ArchiveWriter &archive);
-    void write_changed_pieces(ArchiveWriter &archive);
+    bool write_entry(ArchiveWriter &archive, BackupEntry &entry);
     bool write_file(ArchiveWriter &archive, BackupEntry &entry);
     void write_data(ArchiveWriter &archive, BackupEntry &entry, const ReadAt &read);
     void store(ArchiveWriter &archive, const BackupEntry &entry);
     void advance(size_t bytes);
-    std::string head(std::string text, size_t size) const;
-    void read_back(const OutputFile &output, const Sha256 &manifest) const;
+    BackupHead head() const;
+    void read_back(const OutputFile &output, const BackupHead &head) const;
 
     const StatePaths &paths_;
     const BackupOptions &options_;
     const Progress &progress_;
+    std::string name_; // for messages
     std::unique_ptr<BackupBase> base_;
-    BackupScan scan_;
     std::unique_ptr<DatabaseSnapshot> snapshot_;
     Pieces pieces_;
     BackupManifest manifest_;
@@ -86,30 +88,13 @@ void Backup::prepare()
     manifest_.phases = snapshot_->count("phases");
     manifest_.usage_events = snapshot_->count("llm_usage_events");
     manifest_.events = snapshot_->count("events");
-    scan_ = scan_files(paths_);
-    manifest_.left_out = scan_.left_out;
+    BackupScan scan = scan_files(paths_);
+    manifest_.entries = std::move(scan.entries);
+    manifest_.left_out = std::move(scan.left_out);
     total_ = snapshot_->size();
-    for (const BackupEntry &entry : scan_.entries) {
+    for (const BackupEntry &entry : manifest_.entries) {
         total_ += entry.size;
     }
-}
-
-// Room for the manifest, whatever it will say.
-size_t Backup::head_size() const
-{
-    size_t bound = manifest_header_bound(manifest_.chain) +
-                   static_cast<size_t>(pieces_length(snapshot_->size()));
-    for (const std::string_view name : {database_name, pieces_name, changes_name}) {
-        bound += manifest_line_bound(name);
-    }
-    for (const BackupEntry &entry : scan_.entries) {
-        bound += manifest_line_bound(entry.path);
-    }
-    for (const LeftOut &left : scan_.left_out) {
-        bound += manifest_line_bound(left.path);
-    }
-    constexpr size_t headers_and_padding = 4096;
-    return bound + bound / 64 + signature_bound + headers_and_padding;
 }
 
 void Backup::advance(size_t bytes)
@@ -143,13 +128,16 @@ BackupEntry Backup::entry_of(std::string_view name, int64_t size) const
     return entry;
 }
 
-void Backup::write_database(ArchiveWriter &archive)
+// Returns what the manifest is to say of it.
+std::vector<BackupEntry> Backup::write_database(ArchiveWriter &archive)
 {
     BackupEntry database = entry_of(database_name, snapshot_->size());
+    std::optional<BackupEntry> changes;
     if (base_) {
-        write_changed_pieces(archive);
+        changes = write_changed_pieces(archive);
     } else {
         pieces_ = start_pieces({});
+        pieces_.reserve(static_cast<size_t>(pieces_length(snapshot_->size())));
         store(archive, database);
         write_data(archive, database, [&](char *data, size_t size, int64_t offset) {
             const size_t count = snapshot_->reader()(data, size, offset);
@@ -165,12 +153,14 @@ void Backup::write_database(ArchiveWriter &archive)
         database.from = base_->find(database_name)->from + 1;
     }
     // The pieces are in the head, where the next backup has them at once.
-    auto &entries = manifest_.entries;
-    entries.insert(entries.begin(), std::move(database));
-    entries.insert(entries.begin(), std::move(pieces));
+    std::vector<BackupEntry> entries = {std::move(pieces), std::move(database)};
+    if (changes) {
+        entries.push_back(std::move(*changes));
+    }
+    return entries;
 }
 
-void Backup::write_changed_pieces(ArchiveWriter &archive)
+BackupEntry Backup::write_changed_pieces(ArchiveWriter &archive)
 {
     if (base_->find(database_name) == nullptr) {
         throw Error(ExitStatus::BadData, "the base has no database");
@@ -182,8 +172,8 @@ void Backup::write_changed_pieces(ArchiveWriter &archive)
     store(archive, changes);
     write_changes(snapshot_->reader(), size, changed,
                   [&](std::string_view data) { archive.write(data); });
-    manifest_.entries.push_back(changes);
     advance(static_cast<size_t>(size));
+    return changes;
 }
 
 // Writes as many bytes as the entry says, whatever becomes of the file meanwhile: more
@@ -230,25 +220,41 @@ bool Backup::write_file(ArchiveWriter &archive, BackupEntry &entry)
     return true;
 }
 
+// Whether there is still such a file.
+bool Backup::write_entry(ArchiveWriter &archive, BackupEntry &entry)
+{
+    const BackupEntry *before =
+        base_ && !options_.read_all ? base_->unchanged(entry) : nullptr;
+    if (before != nullptr) {
+        entry.size = before->size;
+        entry.hash = before->hash;
+        entry.from = before->from + 1;
+        advance(static_cast<size_t>(entry.size));
+        return true;
+    }
+    if (entry.directory) {
+        store(archive, entry);
+        return true;
+    }
+    return write_file(archive, entry);
+}
+
+// What vanished meanwhile leaves the manifest's entries: in their place, as there may be
+// many.
 void Backup::write_files(ArchiveWriter &archive)
 {
-    for (BackupEntry &entry : scan_.entries) {
-        const BackupEntry *before =
-            base_ && !options_.read_all ? base_->unchanged(entry) : nullptr;
-        if (before != nullptr) {
-            entry.size = before->size;
-            entry.hash = before->hash;
-            entry.from = before->from + 1;
-            advance(static_cast<size_t>(entry.size));
-        } else if (entry.directory) {
-            store(archive, entry);
-        } else if (!write_file(archive, entry)) {
+    size_t kept = 0;
+    for (BackupEntry &entry : manifest_.entries) {
+        if (!write_entry(archive, entry)) {
             manifest_.left_out.push_back({entry.path, "vanished meanwhile"});
             continue;
         }
-        manifest_.entries.push_back(std::move(entry));
+        BackupEntry &place = manifest_.entries[kept++];
+        if (&place != &entry) {
+            place = std::move(entry);
+        }
     }
-    scan_ = {};
+    manifest_.entries.resize(kept);
 }
 
 void Backup::write_body(BackupOutput &output, BackupVerifier &verifier)
@@ -267,8 +273,11 @@ void Backup::write_body(BackupOutput &output, BackupVerifier &verifier)
     ArchiveWriter archive(zstd ? compressor : write,
                           zstd ? Compression::None : options_.compression,
                           options_.level);
-    write_database(archive);
+    std::vector<BackupEntry> database = write_database(archive);
     write_files(archive);
+    manifest_.entries.insert(manifest_.entries.begin(),
+                             std::make_move_iterator(database.begin()),
+                             std::make_move_iterator(database.end()));
     archive.finish();
     if (zstd) {
         threads->finish();
@@ -277,77 +286,42 @@ void Backup::write_body(BackupOutput &output, BackupVerifier &verifier)
     verifier.written(output.body_end());
 }
 
-// The manifest as the beginning of the archive, the pieces, and bytes that mean nothing
-// up to `size`.
-std::string Backup::head(std::string text, size_t size) const
+BackupHead Backup::head() const
 {
-    ArchiveEntry entry;
-    entry.path = manifest_name;
-    entry.size = static_cast<int64_t>(text.size());
-    entry.mtime = manifest_.created_at / 1000;
-    std::string bytes = tar_bytes(entry, text);
+    BackupHead head = {manifest_text(manifest_), "", manifest_.created_at, pieces_};
     if (options_.signing_key) {
-        const std::string signature =
-            sign(to_hex(sha256(text)), *options_.signing_key) + "\n";
-        entry.path = signature_name;
-        entry.size = static_cast<int64_t>(signature.size());
-        bytes += tar_bytes(entry, signature);
+        head.signature =
+            sign(to_hex(sha256(head.manifest)), *options_.signing_key) + "\n";
     }
-    text = std::string();
-    entry.path = pieces_name;
-    entry.size = static_cast<int64_t>(pieces_.size());
-    bytes += tar_bytes(entry, pieces_);
-    std::string packed = compress(bytes, options_.compression, options_.level);
-    if (packed.size() + filler_least(options_.compression) > size) {
-        throw Error(ExitStatus::Bug, "the manifest is larger than it can be");
-    }
-    packed += filler(size - packed.size(), options_.compression);
-    return packed;
+    return head;
 }
 
 // The head as whoever restores it will see it; the body was read back before.
-void Backup::read_back(const OutputFile &output, const Sha256 &manifest) const
+void Backup::read_back(const OutputFile &output, const BackupHead &head) const
 {
-    const std::string name = "'" + options_.output + "'";
     const Fd file = open_file(output.path(), O_RDONLY);
-    BackupInput input(file.get(), name, options_.passphrase);
-    ArchiveReader archive([&] { return input.read(); }, name);
-    const auto expect = [&](std::string_view path, const std::optional<Sha256> &hash) {
-        const std::optional<ArchiveEntry> found = archive.next();
-        Sha256Stream stream;
-        for (auto data = archive.read(); !data.empty(); data = archive.read()) {
-            stream.add(data);
-        }
-        if (!found || found->path != path || (hash && stream.finish() != *hash)) {
-            throw Error(ExitStatus::BadData, name + ": its '" + std::string(path) +
-                                                 "' is not what was written");
-        }
-    };
-    expect(manifest_name, manifest);
-    if (options_.signing_key) {
-        expect(signature_name, std::nullopt);
-    }
-    expect(pieces_name, sha256(pieces_));
+    BackupInput input(file.get(), name_, options_.passphrase);
+    ArchiveReader archive([&] { return input.read(); }, name_);
+    require_head(archive, head, name_);
 }
 
 BackupResult Backup::run(OutputFile &output)
 {
     prepare();
-    const size_t size = head_size();
+    const size_t size = head_bound(manifest_, snapshot_->size());
     BackupOutput container(
         output.fd(), size, options_.passphrase,
         {manifest_.id, base_ ? base_->id() : "", manifest_.created_at});
-    BackupVerifier verifier(output.fd(), container, "'" + options_.output + "'");
+    BackupVerifier verifier(output.fd(), container, name_);
     if (!base_ || options_.check) {
         snapshot_->begin_check();
     }
     write_body(container, verifier);
     verifier.finish(manifest_);
-    std::string text = manifest_text(manifest_);
-    const Sha256 hash = sha256(text);
-    container.finish(head(std::move(text), size));
+    const BackupHead finished = head();
+    container.finish(head_bytes(finished, size, options_.compression, options_.level));
     output.sync();
-    read_back(output, hash);
+    read_back(output, finished);
     return {manifest_, output.size(), files_stored_};
 }
 

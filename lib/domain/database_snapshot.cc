@@ -4,6 +4,7 @@
 #include "base/text.hh"
 #include "domain/schema.hh"
 #include "sys/path.hh"
+#include "sys/process.hh"
 
 #include <algorithm>
 #include <fcntl.h>
@@ -150,6 +151,8 @@ int64_t DatabaseSnapshot::count(const std::string &table)
 void DatabaseSnapshot::begin_check()
 {
     check_ = std::jthread([this] {
+        constexpr int behind = 5; // with the threads that compress
+        yield_to_other_threads(behind);
         try {
             // It goes through the pages once, so a cache is of little use.
             reader_->execute("PRAGMA cache_size = -256");

@@ -11,7 +11,8 @@ struct ZSTD_CCtx_s;
 namespace ap {
 
 /// Compresses a stream into one zstd frame, with a checksum, in threads of its own if
-/// asked to. Jobs are kept small, so that memory stays at some four MiB for each thread.
+/// asked to, which yield to all others. Jobs are kept small, so that memory stays at some
+/// seven MiB for each thread.
 class ZstdWriter
 {
 public:
@@ -28,6 +29,8 @@ private:
     {
         void operator()(ZSTD_CCtx_s *context) const noexcept;
     };
+
+    void start_threads();
 
     ByteSink sink_;
     std::string buffer_;

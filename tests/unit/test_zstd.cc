@@ -4,6 +4,13 @@
 
 #include "wrap/archive.hh"
 
+#include "sys/directory.hh" // behind archive.hh: g++ takes an enumerator for a shadow
+
+#include <algorithm>
+#include <functional>
+#include <sys/resource.h>
+#include <vector>
+
 using namespace ap;
 
 namespace {
@@ -69,6 +76,32 @@ void compresses()
     CHECK(packed(std::string(1'000'000, 'a'), 2, 1000).size() < 10'000);
 }
 
+// The priorities of this process's threads, lowest first.
+std::vector<int> priorities()
+{
+    std::vector<int> values;
+    for (const std::string &task : names_in("/proc/self/task")) {
+        values.push_back(getpriority(PRIO_PROCESS, static_cast<id_t>(std::stoi(task))));
+    }
+    std::sort(values.begin(), values.end(), std::greater<>());
+    return values;
+}
+
+void its_threads_yield_to_others()
+{
+    const int own = getpriority(PRIO_PROCESS, 0);
+    const int lower = std::min(own + 5, 19);
+    const std::vector<int> before = priorities();
+    std::string bytes;
+    ZstdWriter writer([&](std::string_view data) { bytes.append(data); }, 3, 2);
+    writer.write("a");
+    std::vector<int> expected = {lower, lower};
+    expected.insert(expected.end(), before.begin(), before.end());
+    CHECK(priorities() == expected);
+    writer.finish();
+    CHECK_EQUAL(getpriority(PRIO_PROCESS, 0), own);
+}
+
 } // namespace
 
 int main()
@@ -76,6 +109,7 @@ int main()
     const CMUnitTest tests[] = {
         TEST(others_read_what_it_writes),
         TEST(compresses),
+        TEST(its_threads_yield_to_others),
     };
     return cmocka_run_group_tests(tests, nullptr, nullptr);
 }
