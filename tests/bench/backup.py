@@ -3,11 +3,13 @@
 
 backup.py [FILES_MIB [DATABASE_MIB]]: times full and incremental backups (everything synced
 to the disk), the peak memory of the largest process, and by how much a writer of the
-database is slowed down meanwhile. The last backup is restored and compared.
+database is slowed down meanwhile. What is compared takes turns; the medians count, and the
+most memory. The last backup is restored and compared.
 """
 import os
 import shutil
 import sqlite3
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -78,6 +80,46 @@ def change(state):
     database.close()
 
 
+def middle(results):
+    """The median of the seconds, and the most memory."""
+    return (statistics.median(seconds for seconds, _ in results),
+            max(memory for _, memory in results))
+
+
+def each(results):
+    return " ".join("%.2f" % seconds for seconds, _ in results)
+
+
+def compare_full(out):
+    """Full backups in turn with tar; returns the median seconds of both."""
+    pack = "tar cf - . | zstd -q -3 %s >" + out + "/t.tar.zst; sync " + out + "/t.tar.zst"
+    tars, ours = [], []
+    for _ in range(5):
+        tars.append(timed(["sh", "-c", pack % ""]))
+        ours.append(timed(["ap-backup", "-q", "-o", out + "/full.tar.zst"]))
+    tar, full = middle(tars), middle(ours)
+    show("tar | zstd -3", tar)
+    show("tar | zstd -3 -T2", timed(["sh", "-c", pack % "-T2"]), tar[0])
+    show("ap-backup", full, tar[0])
+    print("each: tar %s, ap-backup %s" % (each(tars), each(ours)))
+    print("sizes: tar %d, ap-backup %d bytes" % (os.path.getsize(out + "/t.tar.zst"),
+                                                os.path.getsize(out + "/full.tar.zst")))
+    return tar[0], full[0]
+
+
+def slow_down(name):
+    """By how much a writer is slowed while a backup is written to the file `name`."""
+    lost, waits = [], []
+    for _ in range(3):
+        alone, _ = rate_during("autopack.db", lambda: time.sleep(4))
+        busy, worst = rate_during("autopack.db",
+                                  lambda: timed(["ap-backup", "-q", "-o", name]))
+        print("writer: %.0f commits/s alone, %.0f during a backup" % (alone, busy))
+        lost.append(100 * (1 - busy / alone))
+        waits.append(1000 * worst)
+    print("writer: %.1f %% less, longest wait %.0f ms" % (statistics.median(lost), max(waits)))
+
+
 def show(name, result, reference=None):
     ratio = "" if reference is None else "  %.2f of tar" % (result[0] / reference)
     print("%-34s %7.2f s  %7.1f MiB%s" % (name, result[0], result[1] / 1024, ratio), flush=True)
@@ -97,43 +139,23 @@ def main():
         os.mkdir(out)
         subprocess.run(["sh", "-c", "cat autopack.db >/dev/null; tar cf - . | cat >/dev/null"],
                        check=True)
-        tars, pairs, ours = [], [], []
-        pack = "tar cf - . | zstd -q -3 %s >" + out + "/t.tar.zst; sync " + out + "/t.tar.zst"
-        for _ in range(3):
-            tars.append(timed(["sh", "-c", pack % ""]))
-            ours.append(timed(["ap-backup", "-q", "-o", out + "/full.tar.zst"]))
-            pairs.append(timed(["sh", "-c", pack % "-T2"]))
-        best = min(tars)
-        show("tar | zstd -3", best)
-        show("tar | zstd -3 -T2", min(pairs), best[0])
-        full = min(ours)
-        show("ap-backup", full, best[0])
-        print("each: tar %s, ap-backup %s" % tuple(
-            " ".join("%.2f" % result[0] for result in results) for results in (tars, ours)))
-        print("sizes: tar %d, ap-backup %d bytes" % (os.path.getsize(out + "/t.tar.zst"),
-                                                    os.path.getsize(out + "/full.tar.zst")))
+        tar, full = compare_full(out)
         if shutil.which("restic"):
             subprocess.run(["restic", "init", "-q"], check=True)
-            show("restic", timed(["restic", "backup", "-q", "."]), best[0])
+            show("restic", timed(["restic", "backup", "-q", "."]), tar)
         if shutil.which("borg"):
             subprocess.run(["borg", "init", "-e", "none", base + "/borg"], check=True)
             show("borg zstd,3", timed(["borg", "create", "-C", "zstd,3", base + "/borg::a", "."]),
-                 best[0])
-        quiet, _ = rate_during("autopack.db", lambda: time.sleep(5))
-        busy, worst = rate_during("autopack.db", lambda: timed(
-            ["ap-backup", "-q", "-o", out + "/busy.tar.zst"]))
-        print("writer: %.0f commits/s alone, %.0f during a backup (%.1f %% less), longest wait %.0f ms"
-              % (quiet, busy, 100 * (1 - busy / quiet), worst * 1000))
-        time.sleep(2.1)
-        subprocess.run(["ap-backup", "-q", "-o", out + "/base.tar.zst"], check=True)
+                 tar)
+        slow_down(out + "/base.tar.zst")
+        time.sleep(2.1)  # what changes within two seconds of a backup is read again
         change(state)
         nexts = [timed(["ap-backup", "-q", "-i", out + "/base.tar.zst", "-o", out + "/next.tar.zst"])
                  for _ in range(3)]
-        next_one = min(nexts)
-        show("ap-backup --incremental, 1 %", next_one)
-        print("each: " + " ".join("%.2f" % result[0] for result in nexts))
+        show("ap-backup --incremental, 1 %", middle(nexts))
+        print("each: " + each(nexts))
         print("incremental: %.1f %% of the full time, %d bytes"
-              % (100 * next_one[0] / full[0], os.path.getsize(out + "/next.tar.zst")))
+              % (100 * middle(nexts)[0] / full, os.path.getsize(out + "/next.tar.zst")))
         if shutil.which("restic"):
             show("restic again, 1 %", timed(["restic", "backup", "-q", "."]))
         if shutil.which("borg"):
