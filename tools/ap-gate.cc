@@ -2,6 +2,7 @@
 #include "domain/state.hh"
 #include "net/gate_service.hh"
 #include "sys/path.hh"
+#include "wrap/heap.hh"
 
 #include <cstdlib>
 
@@ -42,6 +43,7 @@ ExitStatus serve(const ap::Arguments &arguments)
         .config = ap::load_gate_config(path),
         .tell = [](const std::string &line) { ap::warn(line); }};
     if (!arguments.has("check")) {
+        ap::keep_freed_memory(); // the ledger's cycles take and free some hundred KiB
         ap::run_gate(service);
     }
     return ExitStatus::Done;

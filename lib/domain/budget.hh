@@ -101,6 +101,17 @@ std::string format_usd(int64_t microusd);
 bool record_usage(Sqlite &database, const UsageOrigin &origin, const Usage &usage,
                   const Clock &clock);
 
+/// Who adds an inserted row to the totals.
+enum class UsageTotals {
+    ByTrigger,
+    ByCaller, ///< in the same transaction; see UsageBatch
+};
+
+/// The row alone, as of `at`, in the caller's transaction; false if its request_id was
+/// recorded before. Throws what record_usage() throws.
+bool insert_usage(Sqlite &database, const UsageOrigin &origin, const Usage &usage,
+                  UnixMs at, UsageTotals sums);
+
 /// The budget of a run (phase_id empty) or phase; Error(NoInput) if there is none. Two
 /// key look-ups, whatever the history.
 Budget show_budget(Sqlite &database, std::string_view run_id, std::string_view phase_id);

@@ -3,6 +3,7 @@
 #include "domain/budget.hh"
 #include "domain/budget_refusal.hh"
 #include "domain/day_budget.hh"
+#include "domain/usage_batch.hh"
 #include "sys/process.hh"
 
 #include <unistd.h>
@@ -82,23 +83,25 @@ void GatewayStore::end_gateway(int64_t gateway_id)
         .run();
 }
 
-bool GatewayStore::record(const JournalSlot &slot, std::string_view run_id,
-                          std::string_view phase_id)
+void GatewayStore::record(const std::vector<GatewayCharge> &charges)
 {
-    const UsageOrigin origin = {
-        std::string(run_id), std::string(phase_id),
-        slot.has_attempt != 0 ? std::optional(slot.attempt) : std::nullopt, "gateway",
-        slot.reservation_id > 0 ? std::optional(slot.reservation_id) : std::nullopt};
-    try {
-        record_usage(database_, origin, usage_of_slot(slot, nullptr, clock_.now()),
-                     clock_);
-        return true;
-    } catch (const Error &error) {
-        if (error.status() != ExitStatus::NoInput) {
-            throw;
+    const UnixMs now = clock_.now();
+    UsageBatch batch(database_);
+    for (const GatewayCharge &charge : charges) {
+        const JournalSlot &slot = *charge.slot;
+        const UsageOrigin origin = {
+            charge.account->run_id, charge.account->phase_id,
+            slot.has_attempt != 0 ? std::optional(slot.attempt) : std::nullopt, "gateway",
+            slot.reservation_id > 0 ? std::optional(slot.reservation_id) : std::nullopt};
+        try {
+            batch.add(origin, usage_of_slot(slot, nullptr, now), now);
+        } catch (const Error &error) {
+            if (error.status() != ExitStatus::NoInput) {
+                throw;
+            }
         }
-        return false;
     }
+    batch.write_sums();
 }
 
 void GatewayStore::write_tranche(GatewayAccount &account, int64_t gateway_id)

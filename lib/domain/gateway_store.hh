@@ -14,6 +14,13 @@ namespace ap {
 /// The purpose of the reservations that are tranches.
 inline constexpr std::string_view tranche_purpose = "gateway tranche";
 
+/// A settled call and whom it is charged to.
+struct GatewayCharge
+{
+    const JournalSlot *slot;
+    const GatewayAccount *account;
+};
+
 /// The tables' side of the gateway's books. All functions join the caller's transaction.
 class GatewayStore
 {
@@ -24,10 +31,9 @@ public:
     int64_t begin_gateway();
     void end_gateway(int64_t gateway_id);
 
-    /// Records the usage of a settled slot; false if the run or phase is no more, so that
+    /// Records the usage of settled slots, but where the run or phase is no more: then
     /// nobody is left to charge.
-    bool record(const JournalSlot &slot, std::string_view run_id,
-                std::string_view phase_id);
+    void record(const std::vector<GatewayCharge> &charges);
 
     /// Makes the tranche what the account's plan says: opens it (the plan gets its id),
     /// changes it, or closes it.

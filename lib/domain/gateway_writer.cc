@@ -32,9 +32,9 @@ std::map<std::string, int64_t, std::less<>> GatewayWriter::largest_outputs()
 
 void GatewayWriter::record(const std::vector<GatewayCharge> &charges)
 {
+    store_.record(charges);
     std::map<std::string_view, int64_t> largest;
     for (const GatewayCharge &charge : charges) {
-        store_.record(*charge.slot, charge.account->run_id, charge.account->phase_id);
         if (charge.slot->estimated == 0) {
             int64_t &output = largest[stored_text(charge.slot->model)];
             output = std::max(output, charge.slot->completion_tokens);

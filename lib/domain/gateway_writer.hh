@@ -13,13 +13,6 @@
 
 namespace ap {
 
-/// A settled call and whom it is charged to.
-struct GatewayCharge
-{
-    const JournalSlot *slot;
-    const GatewayAccount *account;
-};
-
 /// Carries out one cycle of the books in the database. For the ledger's thread, which
 /// holds the books' lock only where they decide.
 class GatewayWriter

@@ -13,6 +13,7 @@
 #include "domain/migrations/m0011_direct_calls.hh"
 #include "domain/migrations/m0012_approval_notices.hh"
 #include "domain/migrations/m0013_phase_counts.hh"
+#include "domain/migrations/m0014_usage_sums.hh"
 
 namespace ap {
 
@@ -33,6 +34,7 @@ constexpr Migration all_migrations[] = {
     {11, "direct calls", migrations_sql::direct_calls},
     {12, "approval notices", migrations_sql::approval_notices},
     {13, "phase counts of runs", migrations_sql::phase_counts},
+    {14, "sums of many calls", migrations_sql::usage_sums},
 };
 
 } // namespace

@@ -11,4 +11,10 @@ void return_freed_memory() noexcept
     static_cast<void>(mallopt(M_MMAP_THRESHOLD, large));
 }
 
+void keep_freed_memory() noexcept
+{
+    constexpr int kept = 1 << 20;
+    static_cast<void>(mallopt(M_TRIM_THRESHOLD, kept));
+}
+
 } // namespace ap

@@ -4,6 +4,8 @@
 
 #include <fstream>
 #include <string>
+#include <sys/resource.h>
+#include <vector>
 
 using namespace ap;
 
@@ -38,12 +40,39 @@ void a_large_block_goes_back_the_second_time_too()
     CHECK(resident() < before + half_of_it);
 }
 
+long page_faults()
+{
+    rusage usage{};
+    getrusage(RUSAGE_SELF, &usage);
+    return usage.ru_minflt;
+}
+
+void what_is_needed_by_turns_is_kept()
+{
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    skip(); // its allocator is not the C library's
+#endif
+    keep_freed_memory();
+    const auto take_and_give_back = [] {
+        const std::vector<std::string> blocks(500, std::string(1000, 'x'));
+        CHECK_EQUAL(blocks.back().size(), size_t{1000});
+    };
+    take_and_give_back();
+    const long before = page_faults();
+    constexpr int rounds = 20;
+    for (int i = 0; i < rounds; i++) {
+        take_and_give_back();
+    }
+    CHECK(page_faults() < before + rounds);
+}
+
 } // namespace
 
 int main()
 {
     const CMUnitTest tests[] = {
         TEST(a_large_block_goes_back_the_second_time_too),
+        TEST(what_is_needed_by_turns_is_kept),
     };
     return cmocka_run_group_tests(tests, nullptr, nullptr);
 }

@@ -1,0 +1,75 @@
+#include "domain/usage_batch.hh"
+
+#include "domain/day_budget.hh"
+
+#include <utility>
+
+namespace ap {
+
+namespace {
+
+constexpr UnixMs hour = 3'600'000;
+
+} // namespace
+
+bool UsageBatch::add(const UsageOrigin &origin, const Usage &usage, UnixMs at)
+{
+    if (!insert_usage(database_, origin, usage, at, UsageTotals::ByCaller)) {
+        return false;
+    }
+    Sum &sum = sums_[{origin.run_id, origin.phase_id, usage.model, at - at % hour}];
+    sum.calls++;
+    sum.prompt_tokens += usage.prompt_tokens;
+    sum.completion_tokens += usage.completion_tokens;
+    sum.cached_tokens += usage.cached_tokens;
+    sum.cost_microusd += usage.cost_microusd;
+    return true;
+}
+
+void UsageBatch::write_sums()
+{
+    for (const auto &[key, sum] : std::exchange(sums_, {})) {
+        write(key, sum);
+    }
+}
+
+void UsageBatch::write(const Key &key, const Sum &sum)
+{
+    const int64_t tokens = sum.prompt_tokens + sum.completion_tokens;
+    database_
+        .prepare("UPDATE budgets SET tokens_used = tokens_used + ?3, "
+                 "cost_used_microusd = cost_used_microusd + ?4 "
+                 "WHERE run_id = ?1 AND phase_id IN ('', ?2)")
+        .bind_all(key.run_id, key.phase_id, tokens, sum.cost_microusd)
+        .run();
+    database_
+        .prepare("INSERT INTO day_usage VALUES (?1, ?2, ?3) ON CONFLICT (day) DO UPDATE "
+                 "SET tokens_used = tokens_used + excluded.tokens_used, "
+                 "cost_used_microusd = cost_used_microusd + excluded.cost_used_microusd")
+        .bind_all(day_of(key.hour_at), tokens, sum.cost_microusd)
+        .run();
+    constexpr std::string_view add = " ON CONFLICT DO UPDATE SET "
+                                     "calls = calls + excluded.calls, "
+                                     "prompt_tokens = prompt_tokens + "
+                                     "excluded.prompt_tokens, "
+                                     "completion_tokens = completion_tokens + "
+                                     "excluded.completion_tokens, "
+                                     "cached_tokens = cached_tokens + "
+                                     "excluded.cached_tokens, "
+                                     "cost_microusd = cost_microusd + "
+                                     "excluded.cost_microusd";
+    database_
+        .prepare("INSERT INTO usage_hours VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)" +
+                 std::string(add))
+        .bind_all(key.hour_at, key.model, sum.calls, sum.prompt_tokens,
+                  sum.completion_tokens, sum.cached_tokens, sum.cost_microusd)
+        .run();
+    database_
+        .prepare("INSERT INTO usage_models VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)" +
+                 std::string(add))
+        .bind_all(key.run_id, key.phase_id, key.model, sum.calls, sum.prompt_tokens,
+                  sum.completion_tokens, sum.cached_tokens, sum.cost_microusd)
+        .run();
+}
+
+} // namespace ap

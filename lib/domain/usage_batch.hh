@@ -1,0 +1,58 @@
+#pragma once
+
+#include "domain/budget.hh"
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <tuple>
+
+namespace ap {
+
+/// Usage of many calls that is recorded in one transaction of the caller's: a row for
+/// each call, and the totals written once for all of them, where record_usage() lets a
+/// trigger write them for each. The transaction must not be committed without
+/// write_sums().
+class UsageBatch
+{
+public:
+    explicit UsageBatch(Sqlite &database)
+        : database_(database)
+    {
+    }
+
+    /// Inserts a row as of `at` and keeps what it adds to the totals; false if its
+    /// request_id was recorded before. Throws Error(NoInput) if the run or phase does not
+    /// exist.
+    bool add(const UsageOrigin &origin, const Usage &usage, UnixMs at);
+
+    /// Adds what was kept to the totals of runs, phases, days, hours and models.
+    void write_sums();
+
+private:
+    struct Key
+    {
+        std::string run_id;
+        std::string phase_id;
+        std::string model;
+        UnixMs hour_at = 0;
+
+        auto fields() const { return std::tie(hour_at, run_id, phase_id, model); }
+        bool operator<(const Key &other) const { return fields() < other.fields(); }
+    };
+    struct Sum
+    {
+        int64_t calls = 0;
+        int64_t prompt_tokens = 0;
+        int64_t completion_tokens = 0;
+        int64_t cached_tokens = 0;
+        int64_t cost_microusd = 0;
+    };
+
+    void write(const Key &key, const Sum &sum);
+
+    Sqlite &database_;
+    std::map<Key, Sum> sums_;
+};
+
+} // namespace ap
