@@ -147,39 +147,40 @@ int64_t Budget::cost_left() const noexcept
                : largest_amount;
 }
 
-// The row is without a run, which the table refuses, if the run or the phase does not
-// exist: to ask for them in a statement of its own would take a gateway's ledger longer.
-bool insert_usage(Sqlite &database, const UsageOrigin &origin, const Usage &usage,
-                  UnixMs at, UsageTotals sums)
+std::string charged_phase_name(Sqlite &database, std::string_view run_id,
+                               std::string_view phase_id)
 {
-    try {
-        database
-            .prepare(
-                "INSERT INTO llm_usage_events (run_id, phase_id, phase_name, attempt, "
-                "provider, model, prompt_tokens, completion_tokens, cached_tokens, "
-                "cache_write_tokens, reasoning_tokens, cost_microusd, duration_ms, "
-                "source, estimated, reservation_id, request_id, created_at, "
-                "provider_request_id, summed) "
-                "VALUES ((SELECT run_id FROM budgets WHERE run_id = ?1 AND phase_id = "
-                "?2), ?2, coalesce((SELECT phase_name FROM phases WHERE run_id = ?1 AND "
-                "phase_id = ?2), ''), ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, "
-                "?14, ?15, ?16, ?17, nullif(?18, ''), ?19) "
-                "ON CONFLICT (run_id, request_id) WHERE request_id IS NOT NULL DO "
-                "NOTHING")
-            .bind_all(origin.run_id, origin.phase_id, origin.attempt, usage.provider,
-                      usage.model, usage.prompt_tokens, usage.completion_tokens,
-                      usage.cached_tokens, usage.cache_write_tokens,
-                      usage.reasoning_tokens, usage.cost_microusd, usage.duration_ms,
-                      origin.source, int{usage.estimated}, origin.reservation_id,
-                      usage.request_id, at, usage.provider_request_id,
-                      int{sums == UsageTotals::ByCaller})
-            .run();
-    } catch (const SqliteError &error) {
-        if (error.is_constraint()) { // tells whether there is anybody to charge
-            static_cast<void>(show_budget(database, origin.run_id, origin.phase_id));
-        }
-        throw;
+    Statement query = database.prepare("SELECT coalesce(phase_name, '') FROM budgets b "
+                                       "LEFT JOIN phases p USING (run_id, phase_id) "
+                                       "WHERE b.run_id = ?1 AND b.phase_id = ?2");
+    query.bind_all(run_id, phase_id);
+    if (!query.step()) {
+        throw Error(ExitStatus::NoInput, "no " + name_of(run_id, phase_id));
     }
+    return std::string(query.text(0));
+}
+
+bool insert_usage(Sqlite &database, const UsageOrigin &origin,
+                  std::string_view phase_name, const Usage &usage, UnixMs at,
+                  UsageTotals totals)
+{
+    database
+        .prepare("INSERT INTO llm_usage_events (run_id, phase_id, phase_name, attempt, "
+                 "provider, model, prompt_tokens, completion_tokens, cached_tokens, "
+                 "cache_write_tokens, reasoning_tokens, cost_microusd, duration_ms, "
+                 "source, estimated, reservation_id, request_id, created_at, "
+                 "provider_request_id, summed) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, "
+                 "?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, nullif(?19, ''), ?20) "
+                 "ON CONFLICT (run_id, request_id) WHERE request_id IS NOT NULL "
+                 "DO NOTHING")
+        .bind_all(origin.run_id, origin.phase_id, phase_name, origin.attempt,
+                  usage.provider, usage.model, usage.prompt_tokens,
+                  usage.completion_tokens, usage.cached_tokens, usage.cache_write_tokens,
+                  usage.reasoning_tokens, usage.cost_microusd, usage.duration_ms,
+                  origin.source, int{usage.estimated}, origin.reservation_id,
+                  usage.request_id, at, usage.provider_request_id,
+                  int{totals == UsageTotals::ByCaller})
+        .run();
     return database.changes() > 0;
 }
 
@@ -189,7 +190,9 @@ bool record_usage(Sqlite &database, const UsageOrigin &origin, const Usage &usag
     bool inserted = false;
     in_transaction(database, [&] {
         inserted =
-            insert_usage(database, origin, usage, clock.now(), UsageTotals::ByTrigger);
+            insert_usage(database, origin,
+                         charged_phase_name(database, origin.run_id, origin.phase_id),
+                         usage, clock.now(), UsageTotals::ByTrigger);
     });
     return inserted;
 }
@@ -311,7 +314,7 @@ void settle(Sqlite &database, int64_t reservation_id, const Usage &usage,
         query.reset();
         const int64_t tokens = usage.prompt_tokens + usage.completion_tokens;
         if (tokens > 0 || usage.cost_microusd > 0) {
-            insert_usage(database, origin, usage, clock.now(), UsageTotals::ByTrigger);
+            record_usage(database, origin, usage, clock);
         }
         database
             .prepare(

@@ -107,10 +107,16 @@ enum class UsageTotals {
     ByCaller, ///< in the same transaction; see UsageBatch
 };
 
-/// The row alone, as of `at`, in the caller's transaction; false if its request_id was
-/// recorded before. Throws what record_usage() throws.
-bool insert_usage(Sqlite &database, const UsageOrigin &origin, const Usage &usage,
-                  UnixMs at, UsageTotals sums);
+/// The name of the phase ('' for the run alone) that usage is charged to. Throws
+/// Error(NoInput) if the run or phase does not exist.
+std::string charged_phase_name(Sqlite &database, std::string_view run_id,
+                               std::string_view phase_id);
+
+/// The row alone, as of `at`, in the caller's transaction, for a run and phase that
+/// exist; false if its request_id was recorded before.
+bool insert_usage(Sqlite &database, const UsageOrigin &origin,
+                  std::string_view phase_name, const Usage &usage, UnixMs at,
+                  UsageTotals totals);
 
 /// The budget of a run (phase_id empty) or phase; Error(NoInput) if there is none. Two
 /// key look-ups, whatever the history.

@@ -14,7 +14,8 @@ constexpr UnixMs hour = 3'600'000;
 
 bool UsageBatch::add(const UsageOrigin &origin, const Usage &usage, UnixMs at)
 {
-    if (!insert_usage(database_, origin, usage, at, UsageTotals::ByCaller)) {
+    if (!insert_usage(database_, origin, phase_name(origin), usage, at,
+                      UsageTotals::ByCaller)) {
         return false;
     }
     Sum &sum = sums_[{origin.run_id, origin.phase_id, usage.model, at - at % hour}];
@@ -24,6 +25,18 @@ bool UsageBatch::add(const UsageOrigin &origin, const Usage &usage, UnixMs at)
     sum.cached_tokens += usage.cached_tokens;
     sum.cost_microusd += usage.cost_microusd;
     return true;
+}
+
+const std::string &UsageBatch::phase_name(const UsageOrigin &origin)
+{
+    auto key = std::pair(origin.run_id, origin.phase_id);
+    const auto known = names_.find(key);
+    return known != names_.end()
+               ? known->second
+               : names_
+                     .emplace(std::move(key), charged_phase_name(database_, origin.run_id,
+                                                                 origin.phase_id))
+                     .first->second;
 }
 
 void UsageBatch::write_sums()

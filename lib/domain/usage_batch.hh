@@ -6,6 +6,7 @@
 #include <map>
 #include <string>
 #include <tuple>
+#include <utility>
 
 namespace ap {
 
@@ -49,10 +50,12 @@ private:
         int64_t cost_microusd = 0;
     };
 
+    const std::string &phase_name(const UsageOrigin &origin);
     void write(const Key &key, const Sum &sum);
 
     Sqlite &database_;
     std::map<Key, Sum> sums_;
+    std::map<std::pair<std::string, std::string>, std::string> names_; ///< of phases
 };
 
 } // namespace ap

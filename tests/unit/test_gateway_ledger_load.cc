@@ -198,7 +198,7 @@ void run_scene(const Scene &scene)
     CHECK_EQUAL(recorded, tally.used.load());
     CHECK(recorded <= scene.cap);
     CHECK_EQUAL(tally.refused.load(), callers);
-    print_message("%ld calls, cap %ld, used %ld, wrongly refused %ld (%.2f %%)\n",
+    print_message("# %ld calls, cap %ld, used %ld, wrongly refused %ld (%.2f %%)\n",
                   tally.made.load(), scene.cap, recorded, tally.wrongly_refused.load(),
                   100.0 * static_cast<double>(tally.wrongly_refused.load()) /
                       static_cast<double>(tally.made.load()));

@@ -257,6 +257,7 @@ void keeps_totals_whoever_writes_usage()
     database.execute(insert + "'p', 10, 5, 7, 'report', 1)");
     database.execute(insert + "'', 1, 1, 1, 'report', 1)");
     CHECK_EQUAL(totals(database), "17/0/8/0 15/0/7/0");
+    refuses(database, insert + "'p', 1, 1, 1, 'hearsay', 1)", "CHECK");
     refuses(database, "UPDATE llm_usage_events SET prompt_tokens = 0", "append-only");
     refuses(database, "DELETE FROM llm_usage_events", "append-only");
 }

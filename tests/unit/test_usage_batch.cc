@@ -88,7 +88,7 @@ void has_the_totals_that_single_records_have()
     for (const Call &call : calls) {
         const Usage usage = usage_of(call, ++number);
         CHECK(batch.add(origin_of(call), usage, call.at));
-        CHECK(insert_usage(single.get(), origin_of(call), usage, call.at,
+        CHECK(insert_usage(single.get(), origin_of(call), call.phase, usage, call.at,
                            UsageTotals::ByTrigger));
     }
     batch.write_sums();
