@@ -89,7 +89,7 @@ private:
     void check_budgets();
     void warn_near_cap(const std::string &phase_id);
     void end_over_budget(LaunchedPhase &phase, const Budget &budget);
-    void end_all(AttemptStatus status, const std::string &reason);
+    void end_all(AttemptStatus status, const std::string &reason, bool at_once);
     size_t most_phases() const;
     void on_signal();
     void reread_configuration();
@@ -134,6 +134,7 @@ private:
     bool look_for_phases_ = true;
     bool stopping_ = false;
     bool aborting_ = false;
+    bool killing_ = false; ///< aborting without a grace
     bool paused_ = false;
     bool failed_ = false;
     std::string abort_reason_;

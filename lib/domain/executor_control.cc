@@ -110,7 +110,8 @@ void Executor::obey()
     const RunStanding standing = run_standing(database_, options_.run_id);
     if (standing.ended() && !aborting_) {
         // Ended by somebody else: nothing of it may go on.
-        end_all(AttemptStatus::Aborted, "the run has ended (" + standing.status + ")");
+        end_all(AttemptStatus::Aborted, "the run has ended (" + standing.status + ")",
+                true);
         return;
     }
     if (std::exchange(paused_, standing.paused) != standing.paused) {
@@ -155,8 +156,8 @@ void Executor::obey_timeouts()
 void Executor::obey_run_requests()
 {
     const RunStanding standing = run_standing(database_, options_.run_id);
-    if (standing.requested == "abort" && !aborting_) {
-        end_all(AttemptStatus::Aborted, "aborted on request");
+    if (standing.requested == "abort" && !killing_) {
+        end_all(AttemptStatus::Aborted, "aborted on request", true);
         apply_run_request(ControlVerb::Abort, "aborting");
     } else if (standing.requested == "stop" && !stopping_) {
         stopping_ = true;
@@ -186,11 +187,12 @@ void Executor::check_budgets()
     bool near = run_budget.near_cap() && !run_budget.warned;
     if (run_budget.exceeded()) {
         end_all(AttemptStatus::BudgetExhausted,
-                "run budget exhausted: " + describe_budget(run_budget));
+                "run budget exhausted: " + describe_budget(run_budget), true);
         return;
     }
+    // The gateway forwards nothing more, so the phases may take their grace.
     if (const auto refusal = run_budget_refusal(database_, run_id)) {
-        end_all(AttemptStatus::BudgetExhausted, refusal->reason);
+        end_all(AttemptStatus::BudgetExhausted, refusal->reason, false);
         return;
     }
     for (const auto &phase : running_) {
@@ -230,13 +232,15 @@ void Executor::end_over_budget(LaunchedPhase &phase, const Budget &budget)
     }
 }
 
-void Executor::end_all(AttemptStatus status, const std::string &reason)
+void Executor::end_all(AttemptStatus status, const std::string &reason, bool at_once)
 {
-    aborting_ = true;
-    abort_reason_ = reason;
+    if (!std::exchange(aborting_, true)) {
+        abort_reason_ = reason;
+    }
+    killing_ = at_once;
     say({.kind = "note", .message = reason});
     for (const auto &phase : running_) {
-        phase->end(status, reason, true);
+        phase->end(status, reason, at_once);
     }
 }
 

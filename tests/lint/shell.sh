@@ -18,4 +18,9 @@ shellcheck --exclude=SC1090,SC1091,SC2016,SC2030,SC2031,SC2154,SC2164,SC2238 "${
 # Variables of the function that is called belong to those it calls.
 shellcheck --shell=bash --exclude=SC2154,SC2034 contrib/completions/autopack.bash.in ||
     status=1
+# What a shell puts into the words of wait_until it does once, before the wait.
+if grep -nE '^ *wait_until (\[|test) .*\$\(' "${tests[@]}"; then
+    echo "these wait for something that does not change: wait for a function" >&2
+    status=1
+fi
 exit $status

@@ -36,6 +36,10 @@ status_of() {
     query "SELECT status FROM phases WHERE phase_id = '$1'"
 }
 
+is_complete() {
+    [ "$(status_of "$1")" = COMPLETE ]
+}
+
 @test "ask waits and exits 0 when a person says yes" {
     make_run ''
     printf -- '-old\n+new\n' >diff
@@ -144,7 +148,7 @@ status_of() {
     ap-exec --run-id r >log 3>&- &
     executor=$!
     wait_until is_pending 1
-    wait_until [ "$(status_of other)" = COMPLETE ]
+    wait_until is_complete other
     [ "$(status_of deploy)" = QUEUED ]
     [ "$(query 'SELECT count(*) FROM attempts WHERE ended_at IS NULL')" = 0 ]
     [ "$(query "SELECT reason FROM phases WHERE phase_id = 'deploy'")" = "waits for approval 1" ]

@@ -125,6 +125,10 @@ killed_executor() {
     [ -z "$(findings)" ]
 }
 
+is_found_silent() {
+    [ "$(findings --silence 1ms)" = 'warning phases' ]
+}
+
 @test "a silent phase is a warning, and the command ends it" {
     ap-backup -q --output-dir backups
     jq -n '{run_id: "night", phases: [{id: "work", command: "sleep 300"}]}' |
@@ -133,7 +137,7 @@ killed_executor() {
     executor=$!
     wait_until test -e .autonomous_runs/night/phases/work/attempt-1/stdout
     [ -z "$(findings)" ]
-    wait_until test "$(findings --silence 1ms)" = 'warning phases'
+    wait_until is_found_silent
     bash -c "$(ap-doctor --json --silence 1ms | jq -r '.findings[] |
         select(.check == "phases").command')"
     wait "$executor" || true

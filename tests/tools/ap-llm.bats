@@ -254,7 +254,7 @@ in_run() {
     GATE_PID=$!
     wait_until test -s .autonomous_runs/gate.json
     jq -n --argjson cap "$1" --arg command "$2" '{run_id: "r", token_cap: $cap, phases: [
-        {id: "a", command: $command}]}' | ap-run create -
+        {id: "a", command: $command, grace: "60s"}]}' | ap-run create -
 }
 
 @test "in a phase the gateway counts the call, and a replay of it costs nothing" {
@@ -277,6 +277,19 @@ in_run() {
     [ "$(cat status)" -eq 80 ]
     # What it would have cost was asked, which is free.
     [ "$(jq -r .path mock.log)" = /v1/messages/count_tokens ]
+}
+
+@test "a run that was refused a call leaves its phases their grace, unless it is aborted" {
+    in_run 100 'trap "" TERM; echo hello | ap-llm -m claude-x; echo $? > status; sleep 300'
+    ap-exec --quiet --run-id r 3>&- &
+    executor=$!
+    wait_until test -s status
+    wait_until sh -c 'sqlite3 autopack.db "SELECT kind FROM events" | grep -q budget.refused'
+    kill -0 "$executor"
+    ap-ctl abort r
+    status=0
+    wait "$executor" || status=$?
+    [ "$status" -eq 80 ]
 }
 
 # The configuration with pauses short enough for tests: quick_retries [MEMBERS]

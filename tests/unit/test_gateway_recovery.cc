@@ -345,10 +345,10 @@ void no_kill_loses_a_call_or_passes_the_cap()
     }
     const int64_t used = installation.number("SELECT max(tokens_used) FROM budgets");
     CHECK(used <= cap);
-    print_message("# %d kills: %ld calls, %ld of them estimated, %ld of %ld tokens used\n",
-                  rounds, installation.number("SELECT count(*) FROM llm_usage_events"),
-                  installation.number("SELECT sum(estimated) FROM llm_usage_events"),
-                  used, cap);
+    print_message(
+        "# %d kills: %ld calls, %ld of them estimated, %ld of %ld tokens used\n", rounds,
+        installation.number("SELECT count(*) FROM llm_usage_events"),
+        installation.number("SELECT sum(estimated) FROM llm_usage_events"), used, cap);
     CHECK(installation.number("SELECT count(*) FROM llm_usage_events") > 500);
     munmap(shared, sizeof(Provider));
 }

@@ -4,12 +4,12 @@
 
 namespace ap::migrations_sql {
 
-// A row's triggers and the check of its source took longer than the row itself. Who inserts
-// many rows in one transaction may add them to the totals at once, and say so in the rows;
-// one trigger does it for all others. IN with more than two values fills a table of its
-// own for each row that is checked, OR does not; no row changes by it, which is when
-// https://www.sqlite.org/lang_altertable.html#otheralter lets the schema be edited. (A
-// CHECK on the new column would make SQLite read all of a long history.)
+// A row's triggers and the check of its source took longer than the row itself. Who
+// inserts many rows in one transaction may add them to the totals at once, and say so in
+// the rows; one trigger does it for all others. IN with more than two values fills a
+// table of its own for each row that is checked, OR does not; no row changes by it, which
+// is when https://www.sqlite.org/lang_altertable.html#otheralter lets the schema be
+// edited. (A CHECK on the new column would make SQLite read all of a long history.)
 inline constexpr std::string_view usage_sums = R"sql(
 PRAGMA writable_schema = ON;
 UPDATE sqlite_schema SET sql = replace(sql,
