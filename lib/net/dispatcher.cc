@@ -254,9 +254,10 @@ void Dispatcher::tick()
 
 std::optional<std::chrono::milliseconds> Dispatcher::next_tick() const
 {
-    return events_.watchers() > 0  ? EventHub::interval
-           : logs_.following() > 0 ? LogStreams::interval
-                                   : std::chrono::milliseconds(touch_interval);
+    const std::chrono::milliseconds other =
+        logs_.following() > 0 ? LogStreams::interval
+                              : std::chrono::milliseconds(touch_interval);
+    return std::min(events_.due_in().value_or(other), other);
 }
 
 void Dispatcher::drain()

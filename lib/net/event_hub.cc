@@ -199,25 +199,35 @@ EventHub::Milliseconds EventHub::pause() const
     return std::min(std::chrono::duration_cast<Milliseconds>(pause), usage_interval);
 }
 
+std::optional<EventHub::Milliseconds> EventHub::due_in() const
+{
+    if (watchers_.empty()) {
+        return std::nullopt;
+    }
+    return std::max(Milliseconds(0), looked_ + interval - clock_.monotonic());
+}
+
 void EventHub::tick()
 {
-    std::erase_if(watchers_,
-                  [](const Watcher &watcher) { return watcher.exchange->over(); });
-    if (watchers_.empty()) {
+    const Milliseconds now = clock_.monotonic();
+    if (watchers_.empty() || now - looked_ < interval) {
         return;
     }
+    looked_ = now;
+    std::erase_if(watchers_,
+                  [](const Watcher &watcher) { return watcher.exchange->over(); });
     keep_alive();
     const int64_t version = database_.query_integer("PRAGMA data_version");
     has_news_ |= std::exchange(data_version_, version) != version;
-    if (has_news_ && clock_.monotonic() - news_sent_ >= pause()) {
-        news_sent_ = clock_.monotonic();
+    if (has_news_ && now - news_sent_ >= pause()) {
+        news_sent_ = now;
         has_news_ = false;
         send_new_events();
         usage_is_due_ = true;
     }
     // Totals may change with every call of an agent; a few times a second is enough.
-    if (usage_is_due_ && clock_.monotonic() - usage_sent_ >= usage_interval) {
-        usage_sent_ = clock_.monotonic();
+    if (usage_is_due_ && now - usage_sent_ >= usage_interval) {
+        usage_sent_ = now;
         usage_is_due_ = false;
         send_usage();
     }

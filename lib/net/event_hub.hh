@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,7 +24,7 @@ class EventHub
 public:
     using Milliseconds = std::chrono::milliseconds;
 
-    /// How often tick() is wanted while somebody follows.
+    /// How often the database is looked at while somebody follows.
     static constexpr Milliseconds interval{40};
 
     /// After a change was told, the next waits for so long for each client, so that many
@@ -41,8 +42,10 @@ public:
     void open(const std::shared_ptr<HttpExchange> &exchange, const HttpRequest &request,
               bool over_tls);
 
-    /// Sends what was committed since the last call.
+    /// Sends what was committed, if the last look is longer ago than the interval. May be
+    /// called at any time, and is due after due_in(); nothing while nobody follows.
     void tick();
+    std::optional<Milliseconds> due_in() const;
 
     /// Ends all streams.
     void close();
@@ -74,6 +77,7 @@ private:
     int64_t last_usage_ = 0;
     bool has_news_ = false;
     bool usage_is_due_ = false;
+    Milliseconds looked_{-interval};
     Milliseconds news_sent_{0};
     Milliseconds usage_sent_{0};
     Milliseconds kept_alive_{0};

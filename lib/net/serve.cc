@@ -33,6 +33,14 @@ Fd duplicate(const Fd &socket)
     return copy;
 }
 
+// What no descriptor tells: answers that were given meanwhile, and what has timed out.
+void run_if_due(HttpServer &server)
+{
+    if (server.timeout() == 0ms) {
+        server.run(false);
+    }
+}
+
 std::string file_path(const StatePaths &paths)
 {
     return join_path(paths.runs, "serve.json");
@@ -122,6 +130,7 @@ void Serve::start(Listener &listener)
     HttpServerConfig config;
     config.listen = duplicate(listener.socket);
     config.connection_limit = most_connections;
+    config.one_descriptor = false;
     config.idle_timeout = idle_timeout;
     config.request_deadline = request_deadline;
     if (listener.policy.over_tls) {
@@ -140,6 +149,7 @@ void Serve::start(Listener &listener)
     listener.server = std::move(server);
     HttpServer *const started = listener.server.get();
     loop_.add(started->fd(), [started] { started->run(); });
+    loop_.add(started->requests_fd(), [started] { started->run(false); });
 }
 
 void Serve::write_file()
@@ -240,13 +250,14 @@ void Serve::turn()
     loop_.run_once(wait_time());
     dispatcher_->tick();
     for (const Listener &listener : listeners_) {
-        listener.server->run();
+        run_if_due(*listener.server);
     }
     std::erase_if(retired_, [this](const std::unique_ptr<HttpServer> &server) {
-        server->run();
+        run_if_due(*server);
         const bool is_done = server->connections() == 0;
         if (is_done) {
             loop_.remove(server->fd());
+            loop_.remove(server->requests_fd());
         }
         return is_done;
     });

@@ -139,6 +139,24 @@ void news_for_many_clients_come_in_batches()
     CHECK(contains(client.sent(), "second"));
 }
 
+void the_database_is_looked_at_now_and_then_however_often_it_is_called()
+{
+    Fixture fixture;
+    CHECK(!fixture.hub.due_in());
+    FakeConnection &client = fixture.follow();
+    fixture.next(client);
+    CHECK(fixture.hub.due_in() == EventHub::interval);
+    fixture.write("soon");
+    fixture.clock.advance(EventHub::interval - 1ms);
+    fixture.hub.tick();
+    CHECK_EQUAL(client.sent(), "");
+    CHECK(fixture.hub.due_in() == 1ms);
+    fixture.clock.advance(1ms);
+    CHECK(fixture.hub.due_in() == 0ms);
+    fixture.hub.tick();
+    CHECK(contains(client.sent(), "soon"));
+}
+
 void a_client_that_is_gone_is_forgotten()
 {
     Fixture fixture;
@@ -170,6 +188,7 @@ int main()
         TEST(a_client_that_claims_the_future_hears_what_comes),
         TEST(a_client_that_does_not_read_is_cut_off),
         TEST(news_for_many_clients_come_in_batches),
+        TEST(the_database_is_looked_at_now_and_then_however_often_it_is_called),
         TEST(a_client_that_is_gone_is_forgotten),
         TEST(a_quiet_stream_is_kept_alive),
     };
