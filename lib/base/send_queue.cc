@@ -33,7 +33,7 @@ void SendQueue::assign(std::string bytes)
     bytes_ = std::move(bytes);
     taken_ = 0;
     shared_.clear();
-    shared_taken_ = shared_size_ = 0;
+    first_ = shared_taken_ = shared_size_ = 0;
 }
 
 // What is left is moved to the front only when most was taken, so that on average a byte
@@ -61,22 +61,26 @@ size_t SendQueue::take(char *buffer, size_t size)
     return count + (shared_.empty() ? 0 : take_shared(buffer + count, size - count));
 }
 
+// As with bytes, places of pieces that were taken are given up when they are most.
 size_t SendQueue::take_shared(char *buffer, size_t size)
 {
     size_t copied = 0;
-    auto piece = shared_.begin();
-    for (; piece != shared_.end() && copied < size; ++piece) {
-        const size_t left = (*piece)->size() - shared_taken_;
-        const size_t count = std::min(size - copied, left);
-        std::memcpy(buffer + copied, (*piece)->data() + shared_taken_, count);
+    while (first_ < shared_.size() && copied < size) {
+        std::shared_ptr<const std::string> &piece = shared_[first_];
+        const size_t count = std::min(size - copied, piece->size() - shared_taken_);
+        std::memcpy(buffer + copied, piece->data() + shared_taken_, count);
         copied += count;
-        if (count < left) {
-            shared_taken_ += count;
-            break;
+        shared_taken_ += count;
+        if (shared_taken_ == piece->size()) {
+            piece.reset();
+            shared_taken_ = 0;
+            first_++;
         }
-        shared_taken_ = 0;
     }
-    shared_.erase(shared_.begin(), piece);
+    if (first_ > shared_.size() / 2) {
+        shared_.erase(shared_.begin(), shared_.begin() + static_cast<ptrdiff_t>(first_));
+        first_ = 0;
+    }
     shared_size_ -= copied;
     return copied;
 }

@@ -43,7 +43,8 @@ private:
     size_t taken_ = 0; // at the front
     // Behind the bytes; what is appended to these is shared, too.
     std::vector<std::shared_ptr<const std::string>> shared_;
-    size_t shared_taken_ = 0; // of the first of them
+    size_t first_ = 0;        // of them that is left
+    size_t shared_taken_ = 0; // of the first
     size_t shared_size_ = 0;  // of what is left of all of them
 };
 

@@ -48,7 +48,8 @@ void add_spent(std::vector<Alert> &alerts, const std::string &subject,
 
 void add_token_alerts(Sqlite &database, std::vector<Alert> &alerts)
 {
-    // What is not done only, each kind found by its partial index.
+    // What is not done only, found by the index of the runs by status and by the one of
+    // the phases under way.
     Statement rows = database.prepare(
         "SELECT b.run_id, b.phase_id, b.tokens_used, b.token_cap, b.cost_used_microusd, "
         "ifnull(b.cost_cap_microusd, 0) FROM ("
