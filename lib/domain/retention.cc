@@ -49,17 +49,28 @@ void keep_by_period(std::vector<RetentionVerdict> &verdicts, int64_t count,
     }
 }
 
+// Keeps `base` of what is kept already; whether that is news.
+bool keep_base(RetentionVerdict &base, const RetentionVerdict &kept)
+{
+    if (base.keep || base.file.id != kept.file.base) {
+        return false;
+    }
+    base.keep = true;
+    base.reason = "needed by " + kept.file.name;
+    return true;
+}
+
 void keep_bases(std::vector<RetentionVerdict> &verdicts)
 {
-    // Newest first, and a base is older than what needs it.
-    for (const RetentionVerdict &verdict : verdicts) {
-        if (!verdict.keep || verdict.file.base.empty()) {
-            continue;
-        }
-        for (RetentionVerdict &base : verdicts) {
-            if (base.file.id == verdict.file.base && !base.keep) {
-                base.keep = true;
-                base.reason = "needed by " + verdict.file.name;
+    // A base may be dated later than what needs it: clocks are set back.
+    for (bool more = true; more;) {
+        more = false;
+        for (const RetentionVerdict &verdict : verdicts) {
+            if (!verdict.keep || verdict.file.base.empty()) {
+                continue;
+            }
+            for (RetentionVerdict &base : verdicts) {
+                more = keep_base(base, verdict) || more;
             }
         }
     }

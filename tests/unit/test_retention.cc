@@ -82,6 +82,19 @@ void keeps_what_another_needs()
                 "two one full ");
 }
 
+void keeps_a_base_that_is_dated_later()
+{
+    // The clock was set back twice, after the full backup and after the first increment.
+    CHECK_EQUAL(kept({file("full", day(6, 30)), file("one", day(6, 20), "full"),
+                      file("two", day(6, 10), "one"), file("other", day(6, 11))},
+                     {0, 0, 0}),
+                "");
+    CHECK_EQUAL(kept({file("full", day(6, 30)), file("one", day(6, 20), "full"),
+                      file("pre-upgrade-two", day(6, 10), "one")},
+                     {0, 0, 0}),
+                "full one pre-upgrade-two ");
+}
+
 void keeps_those_made_before_an_upgrade()
 {
     CHECK_EQUAL(kept({file("pre-upgrade-1.tar.gz", day(1, 1)), file("a", day(6, 1)),
@@ -194,6 +207,7 @@ int main()
         TEST(counts_no_day_without_a_backup),
         TEST(keeps_the_newest_of_weeks_and_months),
         TEST(keeps_what_another_needs),
+        TEST(keeps_a_base_that_is_dated_later),
         TEST(keeps_those_made_before_an_upgrade),
         TEST(removes_what_no_rule_keeps),
         TEST(keeps_the_newest_good_one),
