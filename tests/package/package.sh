@@ -34,3 +34,5 @@ grep -q 'systemd-sysusers' scripts/postinst
 if grep -E "deb-systemd-invoke|systemctl .*(start|enable)" scripts/postinst; then
     exit 1
 fi
+# What was started ends with it; nobody waits for executors with hours to go.
+grep -q 'systemctl stop --no-block' scripts/prerm

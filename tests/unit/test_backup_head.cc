@@ -8,6 +8,9 @@ using namespace ap;
 
 namespace {
 
+// Long, and their sum is a number, too.
+constexpr int64_t largest = INT64_MAX / 1000;
+
 BackupManifest manifest_of(int files)
 {
     BackupManifest manifest;
@@ -15,8 +18,8 @@ BackupManifest manifest_of(int files)
     for (int i = 0; i < files; i++) {
         BackupEntry entry;
         entry.path = ".autonomous_runs/" + std::to_string(i);
-        entry.size = entry.length = INT64_MAX;
-        entry.mtime_ns = entry.ctime_ns = INT64_MAX;
+        entry.size = entry.length = largest;
+        entry.mtime_ns = entry.ctime_ns = largest;
         manifest.entries.push_back(entry);
     }
     return manifest;
