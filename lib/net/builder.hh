@@ -9,9 +9,11 @@
 #include "domain/stuck.hh"
 #include "net/model_answer.hh"
 
+#include <exception>
 #include <functional>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace ap {
@@ -54,8 +56,15 @@ public:
 
 private:
     /// A build that has failed, and all there is to tell the next.
-    struct Failed
+    struct Failed : std::exception
     {
+        Failed(BuildFailure why, std::string all)
+            : failure(std::move(why))
+            , evidence(std::move(all))
+        {
+        }
+        const char *what() const noexcept override { return failure.reason.c_str(); }
+
         BuildFailure failure;
         std::string evidence;
     };

@@ -120,7 +120,7 @@ std::string Builder::prompt()
         matter.checks = before_.text;
         matter.may_go_on_failing = build.known_failures == KnownFailures::Accept;
     }
-    const std::string text = builder_prompt(matter);
+    std::string text = builder_prompt(matter);
     write_file_atomically(path, text, 0600);
     return text;
 }
@@ -135,7 +135,7 @@ ModelAnswer Builder::answer()
     order.prompt.text = prompt();
     order.tell = [this](const std::string &trouble) { say(trouble); };
     say("asking " + choice.model + " for a change");
-    const ModelAnswer answered = ask_model(questioner_, order);
+    ModelAnswer answered = ask_model(questioner_, order);
     say(answered.model + " answered, of " + std::to_string(answered.tokens) + " tokens");
     build_.tokens = answered.tokens;
     build_.model = answered.model;
@@ -237,7 +237,7 @@ BuildChecks Builder::baseline(const std::string &commit)
     if (const Json done = kept(name)) {
         return build_checks_from_json(done, file(name));
     }
-    const BuildChecks checks =
+    BuildChecks checks =
         run_checks_on(commit + "^{tree}", "commit " + commit.substr(0, 12), std::nullopt);
     keep(name, build_checks_to_json(checks));
     // Nothing that they have left there may become a part of the change.
