@@ -8,7 +8,12 @@ namespace ap {
 
 namespace {
 
-constexpr UnixMs hour = 3'600'000;
+constexpr std::string_view add_to_row =
+    "ON CONFLICT DO UPDATE SET calls = calls + excluded.calls, "
+    "prompt_tokens = prompt_tokens + excluded.prompt_tokens, "
+    "completion_tokens = completion_tokens + excluded.completion_tokens, "
+    "cached_tokens = cached_tokens + excluded.cached_tokens, "
+    "cost_microusd = cost_microusd + excluded.cost_microusd";
 
 } // namespace
 
@@ -18,12 +23,13 @@ bool UsageBatch::add(const UsageOrigin &origin, const Usage &usage, UnixMs at)
                       UsageTotals::ByCaller)) {
         return false;
     }
-    Sum &sum = sums_[{origin.run_id, origin.phase_id, usage.model, at - at % hour}];
-    sum.calls++;
-    sum.prompt_tokens += usage.prompt_tokens;
-    sum.completion_tokens += usage.completion_tokens;
-    sum.cached_tokens += usage.cached_tokens;
-    sum.cost_microusd += usage.cost_microusd;
+    const UnixMs hour_at = at - at % hour_ms;
+    sums_[{origin.run_id, origin.phase_id, usage.model, hour_at}] +=
+        UsageSums{.calls = 1,
+                  .prompt_tokens = usage.prompt_tokens,
+                  .completion_tokens = usage.completion_tokens,
+                  .cached_tokens = usage.cached_tokens,
+                  .cost_microusd = usage.cost_microusd};
     return true;
 }
 
@@ -41,47 +47,36 @@ const std::string &UsageBatch::phase_name(const UsageOrigin &origin)
 
 void UsageBatch::write_sums()
 {
-    for (const auto &[key, sum] : std::exchange(sums_, {})) {
-        write(key, sum);
+    for (const auto &[key, sums] : std::exchange(sums_, {})) {
+        write(key, sums);
     }
 }
 
-void UsageBatch::write(const Key &key, const Sum &sum)
+void UsageBatch::write(const Key &key, const UsageSums &sums)
 {
-    const int64_t tokens = sum.prompt_tokens + sum.completion_tokens;
     database_
         .prepare("UPDATE budgets SET tokens_used = tokens_used + ?3, "
                  "cost_used_microusd = cost_used_microusd + ?4 "
                  "WHERE run_id = ?1 AND phase_id IN ('', ?2)")
-        .bind_all(key.run_id, key.phase_id, tokens, sum.cost_microusd)
+        .bind_all(key.run_id, key.phase_id, sums.tokens(), sums.cost_microusd)
         .run();
     database_
         .prepare("INSERT INTO day_usage VALUES (?1, ?2, ?3) ON CONFLICT (day) DO UPDATE "
                  "SET tokens_used = tokens_used + excluded.tokens_used, "
                  "cost_used_microusd = cost_used_microusd + excluded.cost_used_microusd")
-        .bind_all(day_of(key.hour_at), tokens, sum.cost_microusd)
-        .run();
-    constexpr std::string_view add = " ON CONFLICT DO UPDATE SET "
-                                     "calls = calls + excluded.calls, "
-                                     "prompt_tokens = prompt_tokens + "
-                                     "excluded.prompt_tokens, "
-                                     "completion_tokens = completion_tokens + "
-                                     "excluded.completion_tokens, "
-                                     "cached_tokens = cached_tokens + "
-                                     "excluded.cached_tokens, "
-                                     "cost_microusd = cost_microusd + "
-                                     "excluded.cost_microusd";
-    database_
-        .prepare("INSERT INTO usage_hours VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)" +
-                 std::string(add))
-        .bind_all(key.hour_at, key.model, sum.calls, sum.prompt_tokens,
-                  sum.completion_tokens, sum.cached_tokens, sum.cost_microusd)
+        .bind_all(day_of(key.hour_at), sums.tokens(), sums.cost_microusd)
         .run();
     database_
-        .prepare("INSERT INTO usage_models VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)" +
-                 std::string(add))
-        .bind_all(key.run_id, key.phase_id, key.model, sum.calls, sum.prompt_tokens,
-                  sum.completion_tokens, sum.cached_tokens, sum.cost_microusd)
+        .prepare("INSERT INTO usage_hours VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) " +
+                 std::string(add_to_row))
+        .bind_all(key.hour_at, key.model, sums.calls, sums.prompt_tokens,
+                  sums.completion_tokens, sums.cached_tokens, sums.cost_microusd)
+        .run();
+    database_
+        .prepare("INSERT INTO usage_models VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) " +
+                 std::string(add_to_row))
+        .bind_all(key.run_id, key.phase_id, key.model, sums.calls, sums.prompt_tokens,
+                  sums.completion_tokens, sums.cached_tokens, sums.cost_microusd)
         .run();
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "domain/budget.hh"
+#include "domain/usage_report.hh"
 
 #include <cstdint>
 #include <map>
@@ -41,20 +42,11 @@ private:
         auto fields() const { return std::tie(hour_at, run_id, phase_id, model); }
         bool operator<(const Key &other) const { return fields() < other.fields(); }
     };
-    struct Sum
-    {
-        int64_t calls = 0;
-        int64_t prompt_tokens = 0;
-        int64_t completion_tokens = 0;
-        int64_t cached_tokens = 0;
-        int64_t cost_microusd = 0;
-    };
-
     const std::string &phase_name(const UsageOrigin &origin);
-    void write(const Key &key, const Sum &sum);
+    void write(const Key &key, const UsageSums &sums);
 
     Sqlite &database_;
-    std::map<Key, Sum> sums_;
+    std::map<Key, UsageSums> sums_;
     std::map<std::pair<std::string, std::string>, std::string> names_; ///< of phases
 };
 
