@@ -199,9 +199,9 @@ BackupManifest read_header(const Reader &reader, const Json &header)
     return manifest;
 }
 
-BackupEntry read_entry(const Reader &reader, const Json &line, size_t chain)
+// Its size is at most `most` bytes.
+BackupEntry read_entry(const Reader &reader, const Json &line, size_t chain, int64_t most)
 {
-    constexpr int64_t most = int64_t{1} << 50;
     BackupEntry entry;
     entry.path = reader.text(line, "path");
     std::string what;
@@ -282,10 +282,13 @@ BackupManifest parse_manifest(std::string_view text, const std::string &source)
     const Json header = reader.next();
     BackupManifest manifest = read_header(reader, header);
     constexpr int64_t most = 10'000'000;
+    int64_t bytes_left = int64_t{1} << 50; // so that sums of sizes are numbers
     const Json counts = header.get("counts");
     for (int64_t left = reader.number(counts, "entries", 0, most); left > 0; left--) {
         const Json line = reader.next();
-        manifest.entries.push_back(read_entry(reader, line, manifest.chain.size()));
+        manifest.entries.push_back(
+            read_entry(reader, line, manifest.chain.size(), bytes_left));
+        bytes_left -= manifest.entries.back().size;
     }
     for (int64_t left = reader.number(counts, "left_out", 0, most); left > 0; left--) {
         const Json line = reader.next();

@@ -115,6 +115,20 @@ void refuses_a_path_below_a_file()
     expect_refused(manifest_text(manifest), "is below a file");
 }
 
+void refuses_more_bytes_than_there_can_be()
+{
+    BackupManifest manifest = sample();
+    BackupEntry large = manifest.entries[1];
+    large.size = large.length = int64_t{3} << 48;
+    large.path += "-1";
+    manifest.entries.push_back(large);
+    CHECK_EQUAL(parse_manifest(manifest_text(manifest), "m").entries.back().size,
+                large.size);
+    large.path += "-2";
+    manifest.entries.push_back(large);
+    expect_refused(manifest_text(manifest), "size");
+}
+
 void lets_only_its_own_paths_through()
 {
     for (const char *path :
@@ -146,6 +160,7 @@ int main()
         TEST(refuses_a_base_in_another_directory),
         TEST(refuses_a_path_that_is_there_twice),
         TEST(refuses_a_path_below_a_file),
+        TEST(refuses_more_bytes_than_there_can_be),
         TEST(lets_only_its_own_paths_through),
     };
     return cmocka_run_group_tests(tests, nullptr, nullptr);
