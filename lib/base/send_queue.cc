@@ -68,7 +68,7 @@ size_t SendQueue::take_shared(char *buffer, size_t size)
     while (first_ < shared_.size() && copied < size) {
         std::shared_ptr<const std::string> &piece = shared_[first_];
         const size_t count = std::min(size - copied, piece->size() - shared_taken_);
-        std::memcpy(buffer + copied, piece->data() + shared_taken_, count);
+        piece->copy(buffer + copied, count, shared_taken_);
         copied += count;
         shared_taken_ += count;
         if (shared_taken_ == piece->size()) {
