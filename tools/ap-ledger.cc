@@ -42,7 +42,7 @@ constexpr size_t largest_document = size_t{64} << 20;
 
 std::string title_of(const ap::Arguments &arguments)
 {
-    const std::string title(ap::trim(arguments.value("title").value_or("")));
+    std::string title(ap::trim(arguments.value("title").value_or("")));
     if (title.empty() || title.size() > longest_title ||
         title.find_first_of("\n\r\t") != std::string::npos) {
         throw ap::UsageError("--title: expected one line of 1 to 200 bytes, got '" +

@@ -197,6 +197,7 @@ void settle_document(State &state, const LedgerDocument &document)
     const std::vector<LedgerRecord> records = read_chain(database, document);
     if (rewrite && to_hex(sha256(text)) == rewrite->replaces) {
         std::vector<std::string> entries;
+        entries.reserve(records.size());
         for (const LedgerRecord &record : records) {
             entries.push_back(record.content);
         }

@@ -261,6 +261,7 @@ private:
         LedgerTidied &result = tidied(document);
         result.entries = static_cast<int64_t>(chain.size());
         std::vector<std::string> texts;
+        texts.reserve(chain.size());
         for (const LedgerRecord &record : chain) {
             texts.push_back(record.content);
         }
