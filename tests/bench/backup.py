@@ -150,6 +150,7 @@ def main():
         slow_down(out + "/base.tar.zst")
         time.sleep(2.1)  # what changes within two seconds of a backup is read again
         change(state)
+        os.sync()  # what was changed is not the backup's to write
         nexts = [timed(["ap-backup", "-q", "-i", out + "/base.tar.zst", "-o", out + "/next.tar.zst"])
                  for _ in range(3)]
         show("ap-backup --incremental, 1 %", middle(nexts))
