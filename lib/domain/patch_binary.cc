@@ -2,8 +2,8 @@
 
 #include "base/error.hh"
 #include "base/text.hh"
-#include "wrap/inflate.hh"
 #include "wrap/sha256.hh"
+#include "wrap/zlib.hh"
 
 #include <algorithm>
 #include <array>

@@ -2,7 +2,7 @@
 
 #include "domain/sse_splitter.hh"
 #include "domain/usage_reader.hh"
-#include "wrap/inflate.hh"
+#include "wrap/zlib.hh"
 
 #include <algorithm>
 

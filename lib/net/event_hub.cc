@@ -31,37 +31,43 @@ std::string usage_message(Sqlite &database, const std::string &run_id)
 } // namespace
 
 // Events in the order of their numbers, as a text for whoever wants all of them or those
-// of a run. A text is made once and shared by all who get it: with hundreds of clients a
-// copy for each would cost the server more than everything else.
+// of a run, which is made once.
 class EventHub::Batch
 {
 public:
-    explicit Batch(std::vector<Event> events)
+    Batch(std::vector<Event> events, GzipCompressor &compressor)
         : events_(std::move(events))
+        , compressor_(compressor)
     {
     }
 
     int64_t last() const { return events_.back().event_id; }
 
-    // Writes what is newer than the watcher's last one.
-    void write_to(Watcher &watcher)
+    // Writes what is newer than the watcher's last one; the length of that text.
+    size_t write_to(Watcher &watcher)
     {
-        if (watcher.sent < events_.front().event_id) {
-            watcher.exchange->write(text(watcher.run_id));
-        } else {
-            watcher.exchange->write(text_of(watcher.run_id, watcher.sent));
+        const int64_t sent = std::exchange(watcher.sent, std::max(watcher.sent, last()));
+        if (sent < events_.front().event_id) {
+            return write(text(watcher.run_id), watcher);
         }
-        watcher.sent = std::max(watcher.sent, last());
+        StreamText rest(text_of(watcher.run_id, sent), compressor_);
+        return write(rest, watcher);
     }
 
 private:
-    std::shared_ptr<const std::string> text(const std::string &run_id)
+    static size_t write(StreamText &text, Watcher &watcher)
     {
-        auto &text = texts_[run_id];
-        if (!text) {
-            text = std::make_shared<const std::string>(text_of(run_id, 0));
+        watcher.stream.write(text);
+        return text.size();
+    }
+
+    StreamText &text(const std::string &run_id)
+    {
+        auto found = texts_.find(run_id);
+        if (found == texts_.end()) {
+            found = texts_.try_emplace(run_id, text_of(run_id, 0), compressor_).first;
         }
-        return text;
+        return found->second;
     }
 
     std::string text_of(const std::string &run_id, int64_t after) const
@@ -76,7 +82,8 @@ private:
     }
 
     std::vector<Event> events_;
-    std::map<std::string, std::shared_ptr<const std::string>> texts_; // by run; "": all
+    GzipCompressor &compressor_;
+    std::map<std::string, StreamText> texts_; // by run; "": all
 };
 
 EventHub::EventHub(Sqlite &database, const Clock &clock)
@@ -100,13 +107,10 @@ void EventHub::open(const std::shared_ptr<HttpExchange> &exchange,
     const auto last = header
                           ? parse_integer(*header, 0, INT64_MAX)
                           : std::optional(request.number("after", 0, INT64_MAX, newest));
-    Watcher watcher{exchange, request.field("run").value_or(""),
+    Watcher watcher{EventStream(exchange, over_tls), request.field("run").value_or(""),
                     std::min(last.value_or(newest), newest)};
-    std::vector<HttpField> fields = common_fields(over_tls);
-    fields.push_back({"Content-Type", "text/event-stream"});
-    fields.push_back({"X-Accel-Buffering", "no"});
-    exchange->begin(200, fields);
-    exchange->write("retry: 2000\n: connected\n\n");
+    StreamText hello("retry: 2000\n: connected\n\n", compressor_);
+    watcher.stream.write(hello);
     send_backlog(watcher);
     watchers_.push_back(std::move(watcher));
 }
@@ -115,28 +119,19 @@ void EventHub::open(const std::shared_ptr<HttpExchange> &exchange,
 // connection, as the client is cut off then.
 void EventHub::send_backlog(Watcher &watcher)
 {
-    while (watcher.sent < last_event_ &&
-           watcher.exchange->queued() <= longest_queue / 2) {
-        const std::vector<Event> events =
+    size_t size = 0;
+    while (watcher.sent < last_event_ && size <= longest_queue / 2) {
+        std::vector<Event> events =
             events_after(database_, watcher.sent, events_at_once, watcher.run_id);
         if (events.empty()) {
             watcher.sent = last_event_;
             break;
         }
-        for (const Event &event : events) {
-            watcher.exchange->write(message_of(event));
-        }
-        watcher.sent = events.back().event_id;
+        Batch batch(std::move(events), compressor_);
+        size += batch.write_to(watcher);
     }
     if (watcher.sent < last_event_) {
-        watcher.exchange->finish();
-    }
-}
-
-void EventHub::cut_off_if_full(Watcher &watcher)
-{
-    if (watcher.exchange->queued() > longest_queue) {
-        watcher.exchange->abort();
+        watcher.stream.finish();
     }
 }
 
@@ -146,11 +141,11 @@ void EventHub::send_new_events()
         std::vector<Event> events = events_after(database_, last_event_, events_at_once);
         const bool is_last = static_cast<int64_t>(events.size()) < events_at_once;
         if (!events.empty()) {
-            Batch batch(std::move(events));
+            Batch batch(std::move(events), compressor_);
             last_event_ = batch.last();
             for (Watcher &watcher : watchers_) {
                 batch.write_to(watcher);
-                cut_off_if_full(watcher);
+                watcher.stream.cut_off_if_longer(longest_queue);
             }
         }
         if (is_last) {
@@ -171,12 +166,11 @@ void EventHub::send_usage()
         runs.emplace(rows.text(1));
     }
     for (const std::string &run_id : runs) {
-        const auto message =
-            std::make_shared<const std::string>(usage_message(database_, run_id));
+        StreamText message(usage_message(database_, run_id), compressor_);
         for (Watcher &watcher : watchers_) {
             if (watcher.run_id.empty() || watcher.run_id == run_id) {
-                watcher.exchange->write(message);
-                cut_off_if_full(watcher);
+                watcher.stream.write(message);
+                watcher.stream.cut_off_if_longer(longest_queue);
             }
         }
     }
@@ -187,8 +181,9 @@ void EventHub::keep_alive()
 {
     if (clock_.monotonic() - kept_alive_ >= alive_interval) {
         kept_alive_ = clock_.monotonic();
-        for (const Watcher &watcher : watchers_) {
-            watcher.exchange->write(": alive\n\n");
+        StreamText comment(": alive\n\n", compressor_);
+        for (Watcher &watcher : watchers_) {
+            watcher.stream.write(comment);
         }
     }
 }
@@ -215,7 +210,7 @@ void EventHub::tick()
     }
     looked_ = now;
     std::erase_if(watchers_,
-                  [](const Watcher &watcher) { return watcher.exchange->over(); });
+                  [](const Watcher &watcher) { return watcher.stream.over(); });
     keep_alive();
     const int64_t version = database_.query_integer("PRAGMA data_version");
     has_news_ |= std::exchange(data_version_, version) != version;
@@ -235,8 +230,8 @@ void EventHub::tick()
 
 void EventHub::close()
 {
-    for (const Watcher &watcher : watchers_) {
-        watcher.exchange->finish();
+    for (Watcher &watcher : watchers_) {
+        watcher.stream.finish();
     }
     watchers_.clear();
 }

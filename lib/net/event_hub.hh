@@ -1,8 +1,8 @@
 #pragma once
 
 #include "domain/event_log.hh"
+#include "net/event_stream.hh"
 #include "net/http_request.hh"
-#include "wrap/http_exchange.hh"
 
 #include <chrono>
 #include <memory>
@@ -55,7 +55,7 @@ public:
 private:
     struct Watcher
     {
-        std::shared_ptr<HttpExchange> exchange;
+        EventStream stream;
         std::string run_id; ///< empty: all
         int64_t sent = 0;   ///< number of the last event
     };
@@ -65,12 +65,12 @@ private:
     void send_backlog(Watcher &watcher);
     void send_new_events();
     void send_usage();
-    static void cut_off_if_full(Watcher &watcher);
     void keep_alive();
     Milliseconds pause() const;
 
     Sqlite &database_;
     const Clock &clock_;
+    GzipCompressor compressor_;
     std::vector<Watcher> watchers_;
     int64_t data_version_ = -1;
     int64_t last_event_ = 0;

@@ -1,5 +1,6 @@
 #include "net/request_target.hh"
 
+#include "base/http_field.hh"
 #include "base/text.hh"
 
 #include <algorithm>
@@ -25,6 +26,14 @@ bool is_unreserved(char character)
            (character >= 'A' && character <= 'Z') ||
            (character >= '0' && character <= '9') ||
            std::string_view("-._~").find(character) != std::string_view::npos;
+}
+
+// Whether a parameter of a coding gives it a weight of nothing (RFC 9110, 12.4.2).
+bool refuses(std::string_view parameter)
+{
+    const std::string_view weight = trim(parameter);
+    return (weight.starts_with("q=") || weight.starts_with("Q=")) &&
+           parse_decimal(weight.substr(2)).value_or(0) == 0;
 }
 
 bool is_control(unsigned char byte)
@@ -160,6 +169,21 @@ RangeRequest read_range(std::optional<std::string_view> field, uint64_t size)
     }
     const uint64_t end = last ? static_cast<uint64_t>(*last) : size - 1;
     return {Kind::Part, {begin, std::min(end, size - 1)}};
+}
+
+bool accepts_gzip(std::optional<std::string_view> field)
+{
+    bool by_any = false;
+    for (const std::string_view choice : split(field.value_or(""), ',')) {
+        const std::vector<std::string_view> parts = split(choice, ';');
+        const std::string_view coding = trim(parts.front());
+        const bool allowed = std::none_of(parts.begin() + 1, parts.end(), refuses);
+        if (same_field_name(coding, "gzip") || same_field_name(coding, "x-gzip")) {
+            return allowed;
+        }
+        by_any |= coding == "*" && allowed;
+    }
+    return by_any;
 }
 
 } // namespace ap

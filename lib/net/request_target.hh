@@ -50,4 +50,7 @@ struct RangeRequest
 
 RangeRequest read_range(std::optional<std::string_view> field, uint64_t size);
 
+/// Whether an Accept-Encoding field allows gzip; without one nobody asked for it.
+bool accepts_gzip(std::optional<std::string_view> field);
+
 } // namespace ap

@@ -245,6 +245,36 @@ END
     [ "$(sed -n 's/^id: //p' rest | sort -n | uniq -d)" = "" ]
 }
 
+@test "events are compressed for whom accepts it, and told at once" {
+    start_server
+    make_run night true
+    curl -sN --compressed "$url/api/events/stream" >events 3>&- &
+    reader=$!
+    curl -sN -H "Accept-Encoding: gzip" -D head "$url/api/events/stream?run=night&after=0" >night.gz 3>&- &
+    raw=$!
+    wait_until grep -q connected events
+    wait_until test -s night.gz
+    grep -qi '^content-encoding: gzip' head
+    grep -qi '^vary: accept-encoding' head
+    make_run other true
+    wait_until grep -q '"other"' events # while the stream goes on
+    kill "$reader"
+    last=$(sed -n 's/^id: //p' events | tail -1)
+    ap-exec --run-id night
+    ends() { gzip -dc night.gz 2>/dev/null | grep -q DONE_SUCCESS; }
+    wait_until ends
+    curl -sN --compressed --max-time 1 -H "Last-Event-ID: $last" "$url/api/events/stream" >rest || true
+    curl -sN --max-time 1 -H "Last-Event-ID: $last" -H "Accept-Encoding: gzip;q=0" "$url/api/events/stream" >plain || true
+    [ "$(sed -n 's/^id: //p' rest | head -1)" = $((last + 1)) ]
+    cmp rest plain
+    stop_server
+    wait "$raw"
+    gzip -t night.gz # it ended in order: sum and length are those of what came
+    gzip -dc night.gz >night
+    [ "$(grep -c '^id: ' night)" = "$(sqlite3 autopack.db "SELECT count(*) FROM events WHERE run_id = 'night'")" ]
+    [ "$(grep -c '"other"' night)" = 0 ]
+}
+
 @test "users log in with a cookie that scripts of pages cannot read" {
     ap-user add --scope operate ada <<<"$password"
     start_server

@@ -4,6 +4,7 @@
 
 #include "domain/state.hh"
 #include "net/event_hub.hh"
+#include "wrap/zlib.hh"
 
 using namespace ap;
 using namespace std::chrono_literals;
@@ -177,6 +178,56 @@ void a_quiet_stream_is_kept_alive()
     CHECK_EQUAL(client.sent(), ": alive\n\n");
 }
 
+// What a client that takes compressed streams has read of `bytes`; it reads on.
+std::string read(Inflate &inflate, std::string_view bytes)
+{
+    std::string text;
+    CHECK(inflate.feed(bytes, [&text](std::string_view piece) { text += piece; }));
+    return text;
+}
+
+void a_compressed_stream_tells_the_same_at_the_same_moments()
+{
+    Fixture fixture;
+    fixture.write("before", "r");
+    fixture.write("missed", "r");
+    FakeConnection &plain = fixture.follow({}, {{"Last-Event-ID", "1"}});
+    FakeConnection &client =
+        fixture.follow({}, {{"Last-Event-ID", "1"}, {"Accept-Encoding", "gzip, br"}});
+    FakeConnection &late = fixture.follow({}, {{"Accept-Encoding", "gzip"}});
+    FakeConnection &of_s = fixture.follow({{"run", "s"}}, {{"Accept-Encoding", "gzip"}});
+    Inflate reader(Inflate::Format::Gzip);
+    Inflate late_reader(Inflate::Format::Gzip);
+    Inflate reader_of_s(Inflate::Format::Gzip);
+    const std::string missed = plain.sent();
+    CHECK(contains(missed, "event: missed"));
+    CHECK_EQUAL(read(reader, client.sent()), missed);
+    CHECK_EQUAL(read(late_reader, late.sent()), "retry: 2000\n: connected\n\n");
+    CHECK_EQUAL(read(reader_of_s, of_s.sent()), "retry: 2000\n: connected\n\n");
+    for (const char *kind : {"one", "two", "three"}) {
+        fixture.write(kind, "r");
+        fixture.write(std::string("s-") + kind, "s");
+        const std::string heard = fixture.next(plain);
+        CHECK(contains(heard, kind));
+        CHECK_EQUAL(read(reader, client.sent()), heard);
+        CHECK_EQUAL(read(late_reader, late.sent()), heard);
+        const std::string own = read(reader_of_s, of_s.sent());
+        CHECK(contains(own, "event: s-") && !contains(own, "\"r\""));
+    }
+    fixture.clock.advance(15s);
+    fixture.hub.tick();
+    CHECK_EQUAL(read(reader, client.sent()), ": alive\n\n");
+    CHECK(!reader.ended());
+    fixture.hub.close();
+    for (auto &[connection, inflate] :
+         {std::pair<FakeConnection &, Inflate &>{client, reader},
+          {late, late_reader},
+          {of_s, reader_of_s}}) {
+        static_cast<void>(read(inflate, connection.sent()));
+        CHECK(inflate.ended()); // sum and length were right
+    }
+}
+
 } // namespace
 
 int main()
@@ -191,6 +242,7 @@ int main()
         TEST(the_database_is_looked_at_now_and_then_however_often_it_is_called),
         TEST(a_client_that_is_gone_is_forgotten),
         TEST(a_quiet_stream_is_kept_alive),
+        TEST(a_compressed_stream_tells_the_same_at_the_same_moments),
     };
     return cmocka_run_group_tests(tests, nullptr, nullptr);
 }

@@ -126,6 +126,19 @@ void survives_a_hundred_thousand_mutations()
     }
 }
 
+void gzip_is_accepted_where_it_has_a_weight()
+{
+    for (const char *field : {"gzip", "gzip, deflate, br, zstd", "br;q=1.0, GZIP;q=0.001",
+                              "x-gzip", "deflate , gzip ; q=1", "*", "br, *;q=0.5"}) {
+        CHECK(accepts_gzip(field));
+    }
+    for (const char *field : {"", "identity", "br", "gzip;q=0", "gzip; q=0.000, *",
+                              "*;q=0", "gzipped", "gzip;q=x", "deflate, br;q=1"}) {
+        CHECK(!accepts_gzip(field));
+    }
+    CHECK(!accepts_gzip(std::nullopt));
+}
+
 } // namespace
 
 int main()
@@ -139,6 +152,7 @@ int main()
         TEST(reads_a_range_of_bytes),
         TEST(ignores_or_refuses_other_ranges),
         TEST(survives_a_hundred_thousand_mutations),
+        TEST(gzip_is_accepted_where_it_has_a_weight),
     };
     return cmocka_run_group_tests(tests, nullptr, nullptr);
 }
