@@ -2,12 +2,16 @@
 // header a byte at a time for ever, and each second malformed requests, oversized ones,
 // noise and bursts of pipelined ones; until standard input ends. Then prints one JSON
 // object of how often each was answered or hung up on, and the processor time it took.
+// Of three followers all that comes is read, to know whether an event is missing: all
+// others are sent the same.
 //
 // Attackers use machines of their own, so this one is to cost little: one static process
 // of the lowest priority that does what is due every 5 ms at once, as a network card
 // gathers interrupts, and throws away in the kernel what it does not look at. What it
 // costs nevertheless can be had without the attack: with --instead it connects to nobody
 // and uses so much processor time.
+
+#include "event_reader.hh"
 
 #include "base/error.hh"
 #include "base/text.hh"
@@ -38,6 +42,8 @@ using Nanoseconds = int64_t;
 
 constexpr ap::Option options[] = {
     {0, "instead", "US", "attack nobody: use so many us of processor time a second"},
+    {0, "only-follow", {}, "only follow events"},
+    {0, "plain", {}, "follow without compression, which each browser asks for"},
 };
 
 constexpr ap::ToolSpec spec = {.name = "hostile_clients",
@@ -50,6 +56,7 @@ constexpr ap::ToolSpec spec = {.name = "hostile_clients",
 constexpr Nanoseconds second = 1'000'000'000;
 constexpr int ticks = 200; // a second
 constexpr size_t followers = 500;
+constexpr size_t followers_read = 3;
 constexpr size_t slow_clients = 200;
 constexpr size_t slow_each_tick = 5; // every one of them sends 5 bytes a second
 constexpr int ticks_between = 10;    // requests of one kind: 20 a second
@@ -69,7 +76,8 @@ std::string repeated(std::string_view text, size_t count)
 }
 
 const std::string follow_request =
-    "GET /api/events/stream HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    "GET /api/events/stream HTTP/1.1\r\nHost: localhost\r\n";
+const std::string as_browsers_do = "Accept-Encoding: gzip, deflate, br\r\n\r\n";
 const std::string slow_request = get_health + "X-Slow: " + std::string(4000, 's');
 
 const std::vector<std::string> malformed = {
@@ -131,6 +139,7 @@ struct Client
     size_t sent = 0;
     bool counts_answers = false;
     size_t answers = 0;
+    std::shared_ptr<bench::EventReader> events{}; // of a follower that is read
     std::string tail{}; // of what came, as long as the beginning of an answer may be
     int heard = 0;      // the tick at which something last came
     bool over = false;
@@ -139,8 +148,9 @@ struct Client
 class Clients
 {
 public:
-    explicit Clients(uint16_t port)
+    Clients(uint16_t port, bool only_follow, bool plain)
         : port_(port)
+        , only_follow_(only_follow)
         , epoll_(epoll_create1(EPOLL_CLOEXEC))
         , chance_(port)
     {
@@ -148,9 +158,14 @@ public:
             ap::throw_errno("cannot make an epoll descriptor");
         }
         for (size_t i = 0; i < followers; i++) {
-            open("follower", follow_request);
+            Client *const client =
+                open("follower", follow_request + (plain ? "\r\n" : as_browsers_do));
+            if (i < followers_read) {
+                client->events = std::make_shared<bench::EventReader>();
+                readers_.push_back(client->events);
+            }
         }
-        for (size_t i = 0; i < slow_clients; i++) {
+        for (size_t i = 0; i < slow_clients && !only_follow; i++) {
             slow_.push_back(open("slow", ""));
         }
     }
@@ -160,8 +175,32 @@ public:
     {
         now_ = tick;
         hear();
+        if (!only_follow_) {
+            attack();
+        }
+        give_up();
+        for (Client *const client : over_) {
+            end(*client);
+        }
+        over_.clear();
+    }
+
+    std::map<std::string, int64_t> counts() const
+    {
+        auto counts = counts_;
+        for (const auto &reader : readers_) {
+            counts["events read"] += reader->heard();
+            counts["events missed"] += reader->missed();
+            counts["followers read, compressed"] += reader->compressed() ? 1 : 0;
+        }
+        return counts;
+    }
+
+private:
+    void attack()
+    {
         send_slowly();
-        switch (tick % ticks_between) {
+        switch (now_ % ticks_between) {
         case 0:
             ask("malformed", any_of(malformed));
             break;
@@ -177,16 +216,8 @@ public:
         default:
             break;
         }
-        give_up();
-        for (Client *const client : over_) {
-            end(*client);
-        }
-        over_.clear();
     }
 
-    const std::map<std::string, int64_t> &counts() const { return counts_; }
-
-private:
     const std::string &any_of(const std::vector<std::string> &requests)
     {
         return requests.at(chance_() % requests.size());
@@ -264,13 +295,16 @@ private:
     void receive(Client &client)
     {
         // Without a copy (MSG_TRUNC) where nobody looks at it.
-        const int flags = MSG_DONTWAIT | (client.counts_answers ? 0 : MSG_TRUNC);
+        const bool is_read = client.counts_answers || client.events;
+        const int flags = MSG_DONTWAIT | (is_read ? 0 : MSG_TRUNC);
         ssize_t count = 0;
         while ((count = recv(client.socket.get(), buffer_.data(), buffer_.size(),
                              flags)) > 0) {
             client.heard = now_;
             if (client.counts_answers) {
                 count_answers(client, {buffer_.data(), static_cast<size_t>(count)});
+            } else if (client.events) {
+                client.events->feed({buffer_.data(), static_cast<size_t>(count)});
             }
         }
         if (count == 0 || (errno != EAGAIN && errno != EINTR)) {
@@ -341,11 +375,13 @@ private:
     }
 
     uint16_t port_;
+    bool only_follow_;
     ap::Fd epoll_;
     std::minstd_rand chance_; // the same each time
     int now_ = 0;
     size_t turn_ = 0;
     std::map<Client *, std::unique_ptr<Client>> clients_;
+    std::vector<std::shared_ptr<bench::EventReader>> readers_;
     std::vector<Client *> slow_;
     std::set<Client *> asking_;
     std::vector<Client *> over_;
@@ -399,7 +435,8 @@ ap::ExitStatus run(const ap::Arguments &arguments)
     if (const auto instead = arguments.integer("instead", 0, 900'000)) {
         used = use_processor(*instead);
     } else {
-        Clients clients(static_cast<uint16_t>(port));
+        Clients clients(static_cast<uint16_t>(port), arguments.has("only-follow"),
+                        arguments.has("plain"));
         used = keep_at([&](int tick) { clients.work(tick); });
         counts = clients.counts();
     }
