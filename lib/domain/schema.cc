@@ -14,6 +14,7 @@
 #include "domain/migrations/m0012_approval_notices.hh"
 #include "domain/migrations/m0013_phase_counts.hh"
 #include "domain/migrations/m0014_usage_sums.hh"
+#include "domain/migrations/m0015_plan_last.hh"
 
 namespace ap {
 
@@ -35,6 +36,7 @@ constexpr Migration all_migrations[] = {
     {12, "approval notices", migrations_sql::approval_notices},
     {13, "phase counts of runs", migrations_sql::phase_counts},
     {14, "sums of many calls", migrations_sql::usage_sums},
+    {15, "plans behind what is listed", migrations_sql::plan_last},
 };
 
 } // namespace

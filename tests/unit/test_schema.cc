@@ -238,6 +238,28 @@ void counts_the_phases_of_the_runs_of_before()
                 "r21 s00");
 }
 
+void keeps_the_plans_of_the_runs_of_before()
+{
+    Fixture file;
+    Sqlite &database = file.get();
+    migrate(database, migrations().first(14));
+    database.execute(
+        "INSERT INTO runs (run_id, plan, created_at) VALUES ('r', '{\"r\": 1}', 1), "
+        "('s', '{\"s\": 1}', 2)");
+    migrate(database, migrations());
+    CHECK_EQUAL(database.query_text(
+                    "SELECT group_concat(run_id || plan || created_at, ' ') FROM runs"),
+                "r{\"r\": 1}1 s{\"s\": 1}2");
+}
+
+void what_lists_of_runs_read_stands_before_the_long_plan()
+{
+    check::TemporaryDatabase database;
+    CHECK_EQUAL(database.get().query_text("SELECT name FROM pragma_table_info('runs') "
+                                          "ORDER BY cid DESC LIMIT 1"),
+                "plan");
+}
+
 std::string totals(Sqlite &database)
 {
     return database.query_text(
@@ -362,6 +384,8 @@ int main()
         TEST(waits_for_another_process_and_finds_nothing_to_do),
         TEST(numbers_the_programs_migrations_without_gaps),
         TEST(counts_the_phases_of_the_runs_of_before),
+        TEST(keeps_the_plans_of_the_runs_of_before),
+        TEST(what_lists_of_runs_read_stands_before_the_long_plan),
         TEST(keeps_totals_whoever_writes_usage),
         TEST(keeps_totals_whoever_writes_reservations),
         TEST(logs_every_change_of_state_for_good),
