@@ -18,7 +18,7 @@ import time
 from contextlib import ExitStack, closing
 
 from measure import NO_OP, Benchmark, create_run, run, tool
-from web import Load, Nginx
+from web import Hostile, Load, Nginx
 
 RUNS = 10_000
 PHASES = 100_000
@@ -26,8 +26,10 @@ EVENTS = 10_000_000
 SIZES = {"1 %": 100, "100 %": 1}
 CALLS = 40
 STALE = 0.105
-WATCHERS = 500
-NO_OPS = 300
+WATCHERS = 500  # as hostile_clients has it
+NO_OPS = 1000
+PAIRS = 3  # of runs with and without them, a round
+WITHOUT, WITH = "no-op phase, without watchers", f"no-op phase, with {WATCHERS} watchers"
 DATABASE = "autopack.db"
 NGINX = """open_file_cache max=10; open_file_cache_valid 60s;
     server { listen 127.0.0.1:PORT; root DIRECTORY; }"""
@@ -142,24 +144,38 @@ def measure_pages(bench, servers):
             bench.add(f"/dashboard, {name}", servers[name].timed("/dashboard")[0], "ms")
 
 
-def follow(port):
-    connection = socket.create_connection(("127.0.0.1", port), 10)
-    connection.sendall(b"GET /api/events/stream HTTP/1.1\r\nHost: localhost\r\n\r\n")
-    connection.recv(4096)
-    return connection
+class Watched:
+    """Executes runs with followers of events, as browsers are, and beside a process that
+    works as much as these clients do, of the same priority (serve_hostile tells why)."""
 
+    def __init__(self, bench, directory, server):
+        self.bench = bench
+        self.directory = directory
+        self.server = server
+        self.runs = 0
+        self.missed = 0
+        _, self.processor = self.execute("--only-follow")
 
-def measure_watchers(bench, directory, server, number):
-    """Executes a run with and without followers, who read nothing but what fits."""
-    for name in ("without", f"with {WATCHERS}")[:: 1 if number % 2 else -1]:
-        followers = [] if name == "without" else [follow(server.port) for _ in range(WATCHERS)]
-        run_id = f"watched-{number}-{len(followers)}"
-        create_run(directory, run_id, [NO_OP] * NO_OPS)
-        begun = time.perf_counter()
-        run(tool("ap-exec"), "--run-id", run_id, cwd=directory)
-        bench.add(f"no-op phase, {name} watchers", (time.perf_counter() - begun) * 1000 / NO_OPS, "ms")
-        for follower in followers:
-            follower.close()
+    def execute(self, *options):
+        """ms a phase, and what the other process took, in us a second."""
+        self.runs += 1
+        run_id = f"watched-{self.runs}"
+        create_run(self.directory, run_id, [NO_OP] * NO_OPS)
+        with Hostile(self.server.port, *options) as clients:
+            begun = time.perf_counter()
+            run(tool("ap-exec"), "--run-id", run_id, cwd=self.directory)
+            length = time.perf_counter() - begun
+        self.missed += clients.counts.get("events missed", 0)
+        self.missed += clients.counts.get("followers that were hung up on", 0)
+        return length * 1000 / NO_OPS, clients.processor
+
+    def measure(self, number):
+        for name in (WITHOUT, WITH)[:: 1 if number % 2 else -1]:
+            if name == WITH:
+                each, self.processor = self.execute("--only-follow")
+            else:
+                each, _ = self.execute("--instead", str(self.processor))
+            self.bench.add(name, each, "ms")
 
 
 def main():
@@ -180,11 +196,13 @@ def main():
             with open(os.path.join(files, "health"), "wb") as file:
                 file.write(body)
             nginx = stack.enter_context(Nginx(files, NGINX))
+            watched = Watched(bench, directories["1 %"], servers["1 %"])
             for number in bench.rounds():
                 measure_pages(bench, servers)
                 bench.add("wrk, /health", wrk_rate(bench, servers["100 %"].port), "requests/s")
                 bench.add("wrk, nginx", wrk_rate(bench, nginx.port), "requests/s")
-                measure_watchers(bench, directories["1 %"], servers["1 %"], number)
+                for pair in range(PAIRS):
+                    watched.measure(number + pair)
         bench.claim("p50 of /health in ms", bench.median("/health, 100 %"), 1.0)
         bench.claim("p50 of /dashboard in ms", bench.median("/dashboard, 100 %"), 20.0)
         for page in ("/health", "/dashboard"):
@@ -192,10 +210,9 @@ def main():
             bench.claim(f"{page} with all of the history, to 1 % of it", ratio, 1.3)
         share = bench.median("wrk, nginx") / bench.median("wrk, /health")
         bench.claim("rate of nginx to that of /health", share, 4.0)
-        slower = bench.median(f"no-op phase, with {WATCHERS} watchers") / bench.median(
-            "no-op phase, without watchers"
-        )
+        slower = bench.median(WITH) / bench.median(WITHOUT)
         bench.claim(f"a phase with {WATCHERS} watchers, to one without", slower, 1.05)
+        bench.claim_exactly("events that watchers missed", watched.missed, 0)
         bench.finish()
 
 

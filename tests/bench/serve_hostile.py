@@ -14,14 +14,11 @@ difference. The run beside nothing at all is told, too.
 import collections
 import functools
 import glob
-import json
-import os
-import subprocess
 import time
 
-from measure import NO_OP, Benchmark, built, create_run, run, tool
+from measure import NO_OP, Benchmark, create_run, run, tool
 from serve import Server
-from web import resident_mib
+from web import Hostile, resident_mib
 
 NO_OPS = 1000
 WORKING = 100
@@ -31,30 +28,6 @@ UNIT_NICE = 5  # as ap-serve.service says
 COMPRESSED, PLAIN = "compressed events", "plain events"
 OPTIONS = {COMPRESSED: [], PLAIN: ["--plain"]}
 ALONE = "no-op phase, beside nothing"
-
-
-class Hostile:
-    """The clients, or a process that works as much, from the start to the end of a block.
-    `processor`: the time they took, in us a second."""
-
-    def __init__(self, port, *options):
-        self.command = [built("AP_HOSTILE_CLIENTS"), *options, str(port)]
-        self.processor = 0
-        self.counts = {}
-
-    def __enter__(self):
-        self.process = subprocess.Popen(
-            self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-        if self.process.stdout.readline() != "under way\n":
-            raise RuntimeError("no hostile clients")
-        return self
-
-    def __exit__(self, *_):
-        said, _ = self.process.communicate()
-        said = json.loads(said)
-        self.processor = said["processor"]
-        self.counts = said["counts"]
 
 
 def seconds_of(process):

@@ -1,4 +1,5 @@
-"""Web servers and load for benchmarks: nginx with a given configuration, and wrk."""
+"""Web servers and load for benchmarks: nginx with a given configuration, wrk, and clients
+that follow events and attack."""
 
 import json
 import os
@@ -9,7 +10,7 @@ import tempfile
 import time
 from contextlib import closing
 
-from measure import run
+from measure import built, run
 
 NGINX = """user root; worker_processes 1; pid {directory}/pid; daemon off;
 error_log {directory}/error.log; events {{ worker_connections 8192; }}
@@ -66,6 +67,30 @@ def resident_mib(pid, field="VmRSS"):
             if line.startswith(field + ":"):
                 return int(line.split()[1]) / 1024
     raise RuntimeError(f"process {pid} has no {field}")
+
+
+class Hostile:
+    """The clients, or a process that works as much, from the start to the end of a block.
+    `processor`: the time they took, in us a second."""
+
+    def __init__(self, port, *options):
+        self.command = [built("AP_HOSTILE_CLIENTS"), *options, str(port)]
+        self.processor = 0
+        self.counts = {}
+
+    def __enter__(self):
+        self.process = subprocess.Popen(
+            self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        if self.process.stdout.readline() != "under way\n":
+            raise RuntimeError("no hostile clients")
+        return self
+
+    def __exit__(self, *_):
+        said, _ = self.process.communicate()
+        said = json.loads(said)
+        self.processor = said["processor"]
+        self.counts = said["counts"]
 
 
 class Process:

@@ -59,8 +59,10 @@ const tests = {
         const complaints = [];
         page.on("console", (message) => message.type() === "error" && complaints.push(message.text()));
         page.on("pageerror", (error) => complaints.push(error.message));
+        const events = page.waitForResponse((response) => response.url().includes("/api/events/stream"));
         await page.goto(`${url}/dashboard`);
         await page.waitForFunction(() => document.getElementById("connection").textContent === "– live");
+        assert.strictEqual((await events).headers()["content-encoding"], "gzip");
         const waits = [];
         for (let i = 0; i < 15; i++) {
             await page.waitForTimeout(400); // what came before is over
