@@ -1,10 +1,12 @@
 // Runs a fuzz target on its seeds and on a fixed sequence of mutations of them,
 // the same each time, so that the normal suite covers what the fuzzers cover,
-// if not as far.
+// if not as far. With a directory: writes the seeds there, for libFuzzer to
+// start from.
 
 #include "fuzz.hh"
 
 #include <algorithm>
+#include <fstream>
 #include <vector>
 
 namespace {
@@ -58,10 +60,26 @@ void run(std::string_view text)
     LLVMFuzzerTestOneInput(reinterpret_cast<const uint8_t *>(text.data()), text.size());
 }
 
+int write_seeds(const std::string &directory)
+{
+    int number = 0;
+    for (const std::string_view seed : fuzz::seeds()) {
+        std::ofstream file(directory + "/seed-" + std::to_string(++number));
+        if (!(file << seed) || !file.flush()) {
+            std::fprintf(stderr, "cannot write into %s\n", directory.c_str());
+            return 1;
+        }
+    }
+    return 0;
+}
+
 } // namespace
 
-int main()
+int main(int argc, char **argv)
 {
+    if (argc > 1) {
+        return write_seeds(argv[1]);
+    }
     std::vector<std::string> pool;
     for (const std::string_view seed : fuzz::seeds()) {
         run(seed);
