@@ -94,6 +94,7 @@ void GatewayBooks::fill(JournalSlot &slot, const LedgerCall &asked, UnixMs at)
 Admission GatewayBooks::admit(const LedgerCall &asked, Time now, UnixMs at)
 {
     Admission admission;
+    admission.tag = asked.tag;
     const std::optional<uint32_t> slot = take_slot();
     if (!slot) {
         admission.refusal = Refusal::Busy;
@@ -105,6 +106,7 @@ Admission GatewayBooks::admit(const LedgerCall &asked, Time now, UnixMs at)
     owner.last_used = now;
     Call &call = calls_[*slot];
     ++call.generation;
+    call.tag = asked.tag;
     call.account = &owner;
     call.wanted = bounded(asked.output_wanted);
     call.enough = std::min(bounded(asked.output_enough), call.wanted);
@@ -361,8 +363,12 @@ void GatewayBooks::serve(GatewayAccount &owner)
         --waiting_;
         ++counts.waited;
         admit_call(slot, *output);
-        answers.push_back(
-            {Admission::State::Admitted, id_of(slot), *output, Refusal::None, {}});
+        answers.push_back({Admission::State::Admitted,
+                           id_of(slot),
+                           *output,
+                           Refusal::None,
+                           {},
+                           call.tag});
     }
 }
 
@@ -371,8 +377,8 @@ void GatewayBooks::refuse_call(uint32_t slot, Refusal refusal, std::string reaso
     --waiting_;
     counts.refused += refusal == Refusal::PhaseBudget || refusal == Refusal::RunBudget ||
                       refusal == Refusal::DayBudget;
-    answers.push_back(
-        {Admission::State::Refused, id_of(slot), 0, refusal, std::move(reason)});
+    answers.push_back({Admission::State::Refused, id_of(slot), 0, refusal,
+                       std::move(reason), calls_[slot].tag});
     release(slot);
 }
 

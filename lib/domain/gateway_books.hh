@@ -104,6 +104,7 @@ private:
     struct Call
     {
         uint32_t generation = 0;
+        uint64_t tag = 0; ///< of who asked
         GatewayAccount *account = nullptr;
         Amount reserved;
         int64_t allowed = 0; ///< tokens it was admitted with

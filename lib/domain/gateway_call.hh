@@ -36,7 +36,8 @@ struct LedgerCall
     int64_t output_wanted = 0;
     int64_t output_enough = 0;
     int64_t output_least = 0;
-    bool streamed = false;      ///< its output shows as it comes (observe)
+    uint64_t tag = 0;      ///< the caller's own number for it, which an Admission repeats
+    bool streamed = false; ///< its output shows as it comes (observe)
     bool hidden_output = false; ///< not all output shows, see CallEstimate
 };
 
@@ -62,6 +63,7 @@ struct Admission
     int64_t output = 0; ///< admitted: output tokens of all choices it may make
     Refusal refusal = Refusal::None;
     std::string reason; ///< refused: one line for people, with the figures
+    uint64_t tag = 0;   ///< the call's
 };
 
 /// What the books hold now, for metrics and status.

@@ -282,8 +282,12 @@ void GatewayBooks::end_cycle(const std::vector<GatewayAccount *> &affected)
                 ++counts.waited;
                 const int64_t output = std::exchange(call.decided, -1);
                 admit_call(slot, output);
-                answers.push_back(
-                    {Admission::State::Admitted, id_of(slot), output, Refusal::None, {}});
+                answers.push_back({Admission::State::Admitted,
+                                   id_of(slot),
+                                   output,
+                                   Refusal::None,
+                                   {},
+                                   call.tag});
             } else if (call.refusal != Refusal::None) {
                 refuse_call(slot, std::exchange(call.refusal, Refusal::None),
                             std::move(call.reason));

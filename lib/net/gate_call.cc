@@ -3,17 +3,18 @@
 #include "base/error.hh"
 #include "base/text.hh"
 #include "net/gate_forward.hh"
-#include "net/gateway.hh"
+#include "net/gate_loop.hh"
 #include "wrap/json.hh"
 
 #include <algorithm>
 
 namespace ap {
 
-GateCall::GateCall(Gateway &gateway, uint64_t id, std::shared_ptr<HttpExchange> exchange)
-    : gateway_(gateway)
+GateCall::GateCall(GateLoop &loop, uint64_t id, std::shared_ptr<HttpExchange> exchange)
+    : loop_(loop)
+    , shared_(loop.shared_)
     , id_(id)
-    , config_(gateway.config_)
+    , config_(loop.setup_.config)
     , exchange_(std::move(exchange))
 {
 }
@@ -56,7 +57,7 @@ void GateCall::start()
 void GateCall::take_body(std::string body)
 {
     body_ = std::move(body);
-    gateway_.disk_.find_owner(
+    loop_.disk_.find_owner(
         key_, [weak = weak_from_this()](const std::optional<CapabilityOwner> &owner) {
             if (const auto self = weak.lock(); self && !self->finished_) {
                 self->take_owner(owner);
@@ -105,7 +106,7 @@ void GateCall::choose_provider()
         return;
     }
     if (config_->refuse_unknown_models && is_metered(route_.dialect) &&
-        gateway_.prices_->find(model) == nullptr) {
+        loop_.setup_.prices->find(model) == nullptr) {
         answer_fault(GateFault::UnknownModel,
                      "the Autopack gateway has no price for model '" + printable(model) +
                          "'");
@@ -118,7 +119,7 @@ void GateCall::choose_provider()
 void GateCall::try_route()
 {
     breaker_ = gate_breaker_name(provider_->name, estimate_.model);
-    gateway_.disk_.ask_breaker(
+    loop_.disk_.ask_breaker(
         breaker_, [weak = weak_from_this()](const BreakerPermit &permit) {
             if (const auto self = weak.lock(); self && !self->finished_) {
                 self->take_permit(permit);
@@ -147,7 +148,7 @@ void GateCall::take_permit(const BreakerPermit &permit)
     queued_ = true;
     const int64_t tokens =
         estimate_.input_bound + estimate_.max_tokens.value_or(0) * estimate_.choices;
-    if (gateway_.queue(*provider_).enter(id_, owner_->run_id, tokens, Steady::now())) {
+    if (shared_.queues.enter(*provider_, id_, owner_->run_id, tokens)) {
         take_turn();
     }
 }
@@ -166,7 +167,7 @@ void GateCall::take_turn()
 
 LedgerCall GateCall::ledger_call() const
 {
-    const ModelFacts *facts = gateway_.prices_->find(estimate_.model);
+    const ModelFacts *facts = loop_.setup_.prices->find(estimate_.model);
     LedgerCall call;
     call.run_id = owner_->run_id;
     call.phase_id = owner_->phase_id;
@@ -185,7 +186,7 @@ LedgerCall GateCall::ledger_call() const
     if (route_.dialect == Dialect::OpenAiEmbeddings) {
         return call;
     }
-    const int64_t largest = gateway_.ledger_.largest_output(estimate_.model);
+    const int64_t largest = shared_.ledger.largest_output(estimate_.model);
     const std::optional<int64_t> limit =
         facts != nullptr ? facts->max_output : std::nullopt;
     int64_t one = estimate_.max_tokens.value_or(default_output(limit, largest));
@@ -207,13 +208,13 @@ LedgerCall GateCall::ledger_call() const
 void GateCall::admit()
 {
     LedgerCall call = ledger_call();
-    const std::string request_id = gateway_.request_id(id_);
+    const std::string request_id = shared_.request_id(id_);
     call.request_id = request_id;
-    const Admission admission = gateway_.ledger_.admit(call);
+    call.tag = id_;
+    const Admission admission = shared_.ledger.admit(call);
     reservation_ = admission.call;
     if (admission.state == Admission::State::Waiting) {
         waits_for_budget_ = true;
-        gateway_.waiting_[reservation_] = weak_from_this();
         return;
     }
     take_admission(admission);

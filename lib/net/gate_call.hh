@@ -23,7 +23,8 @@
 
 namespace ap {
 
-class Gateway;
+class GateLoop;
+class GateShared;
 
 /// One request of a client on its way through the gateway: who calls -> what may it cost
 /// -> is the provider well -> is it our turn -> is there budget -> forward -> meter the
@@ -32,7 +33,7 @@ class Gateway;
 class GateCall final : public HttpListener, public std::enable_shared_from_this<GateCall>
 {
 public:
-    GateCall(Gateway &gateway, uint64_t id, std::shared_ptr<HttpExchange> exchange);
+    GateCall(GateLoop &loop, uint64_t id, std::shared_ptr<HttpExchange> exchange);
     ~GateCall() override;
     GateCall(const GateCall &) = delete;
     GateCall &operator=(const GateCall &) = delete;
@@ -120,7 +121,8 @@ private:
                  std::optional<std::chrono::milliseconds> retry_after = std::nullopt);
     void finish();
 
-    Gateway &gateway_;
+    GateLoop &loop_;
+    GateShared &shared_;
     const uint64_t id_;
     std::shared_ptr<const GateConfig> config_;
     std::shared_ptr<HttpExchange> exchange_;

@@ -2,7 +2,7 @@
 
 #include "base/text.hh"
 #include "net/gate_forward.hh"
-#include "net/gateway.hh"
+#include "net/gate_loop.hh"
 #include "net/provider_error.hh"
 
 #include <algorithm>
@@ -49,11 +49,12 @@ std::string GateCall::body_to_send() const
 void GateCall::forward()
 {
     if (tries_++ == 0) {
-        gateway_.metrics_.added.observe(micros_since(began_));
+        shared_.count(
+            [&](GateMetrics &metrics) { metrics.added.observe(micros_since(began_)); });
     }
     sent_body_ = body_to_send();
     if (reservation_ != 0) {
-        gateway_.ledger_.forwarding(reservation_);
+        shared_.ledger.forwarding(reservation_);
     }
     forwarded_ = true;
     std::string bearer;
@@ -80,7 +81,7 @@ void GateCall::forward()
     }
     sent_ = Steady::now();
     status_ = 0;
-    transfer_ = gateway_.client_.start(request, *this);
+    transfer_ = loop_.client_.start(request, *this);
 }
 
 bool GateCall::would_retry(int status) const
@@ -93,13 +94,15 @@ void GateCall::on_head(int status, std::span<const HttpField> fields)
 {
     const auto self = shared_from_this();
     status_ = status;
-    gateway_.metrics_.first_byte.observe(micros_since(sent_));
-    gateway_.metrics_.count_answer(provider_->name, status);
+    shared_.count(
+        [&](GateMetrics &metrics) { metrics.first_byte.observe(micros_since(sent_)); });
+    shared_.count(
+        [&](GateMetrics &metrics) { metrics.count_answer(provider_->name, status); });
     if (status == 429 || status >= 500) {
         const auto wait = retry_after(fields, std::chrono::system_clock::now());
         const std::string reason = reason_of_status(status);
         if (status == 429 && wait) {
-            gateway_.queue(*provider_).hold(Steady::now() + *wait);
+            shared_.queues.hold(*provider_, Steady::now() + *wait);
         }
         report(true, reason, wait);
         if (would_retry(status) &&
@@ -122,7 +125,7 @@ void GateCall::begin_answer(int status, std::span<const HttpField> fields)
         form.content_encoding = find_field(fields, "content-encoding").value_or("");
         meter_ = std::make_unique<UsageMeter>(form, estimate_.input_bound);
         if (const auto name = provider_request_id(fields); !name.empty()) {
-            gateway_.ledger_.answered(reservation_, name);
+            shared_.ledger.answered(reservation_, name);
         }
         const bool readable =
             form.content_encoding.empty() || form.content_encoding == "identity";
@@ -156,11 +159,13 @@ void GateCall::on_piece(std::string_view piece)
     }
     if (meter_) {
         meter_->feed(piece);
-        within = gateway_.ledger_.observe(reservation_, meter_->progress());
+        within = shared_.ledger.observe(reservation_, meter_->progress());
     }
     pass(piece);
     if (!within && !finished_) {
-        gateway_.metrics_.faults[metric_label("reason", "cap reached")]++;
+        shared_.count([&](GateMetrics &metrics) {
+            metrics.faults[metric_label("reason", "cap reached")]++;
+        });
         transfer_.drop();
         settle();
         exchange_->abort();
@@ -229,7 +234,7 @@ void GateCall::attempt_failed(const Verdict &verdict)
         }
     }
     if (answering_) {
-        gateway_.metrics_.cut++;
+        shared_.count([&](GateMetrics &metrics) { metrics.cut++; });
         settle();
         exchange_->abort();
         return;
@@ -255,11 +260,12 @@ bool GateCall::try_again(const Verdict &verdict)
     if (wait > retry.longest) {
         return false;
     }
-    gateway_.metrics_
-        .retries[metric_label("provider", was) + "," +
-                 metric_label("reason",
-                              verdict.not_sent ? "not reached" : verdict.reason)]++;
-    timer_ = gateway_.timers_.after(wait, [weak = weak_from_this()] {
+    shared_.count([&](GateMetrics &metrics) {
+        metrics.retries[metric_label("provider", was) + "," +
+                        metric_label("reason", verdict.not_sent ? "not reached"
+                                                                : verdict.reason)]++;
+    });
+    timer_ = loop_.timers_.after(wait, [weak = weak_from_this()] {
         if (const auto self = weak.lock(); self && !self->finished_) {
             self->timer_ = 0;
             self->try_route();

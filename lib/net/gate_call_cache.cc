@@ -1,6 +1,6 @@
 #include "net/gate_call.hh"
 #include "net/gate_forward.hh"
-#include "net/gateway.hh"
+#include "net/gate_loop.hh"
 
 #include <utility>
 
@@ -19,7 +19,7 @@ void GateCall::look_up()
         config_->cache->shared ? std::string_view() : owner_->run_id;
     answer_key_ = answer_key(scope, exchange_->method(), exchange_->target(),
                              exchange_->fields(), body_);
-    gateway_.disk_.find_answer(
+    loop_.disk_.find_answer(
         answer_key_, [weak = weak_from_this()](const std::optional<CallRecord> &kept) {
             const auto self = weak.lock();
             if (!self || self->finished_) {
@@ -45,9 +45,9 @@ void GateCall::answer_again(const CallRecord &kept)
     Usage nothing;
     nothing.provider = cache_name;
     nothing.model = estimate_.model;
-    nothing.request_id = gateway_.request_id(id_);
-    gateway_.metrics_.hits++;
-    gateway_.disk_.note_hit(*owner_, nothing);
+    nothing.request_id = shared_.request_id(id_);
+    shared_.count([&](GateMetrics &metrics) { metrics.hits++; });
+    loop_.disk_.note_hit(*owner_, nothing);
     begin_record(fields);
     if (record_) {
         record_->response_body = kept.response_body;
@@ -91,7 +91,7 @@ void GateCall::end_keeping()
 {
     const auto kept = std::exchange(kept_, nullptr);
     if (meter_ && meter_->progress().final) {
-        gateway_.disk_.keep_answer(answer_key_, kept, config_->cache->size);
+        loop_.disk_.keep_answer(answer_key_, kept, config_->cache->size);
     }
 }
 

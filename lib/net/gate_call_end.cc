@@ -1,6 +1,6 @@
 #include "net/gate_call.hh"
 #include "net/gate_forward.hh"
-#include "net/gateway.hh"
+#include "net/gate_loop.hh"
 
 #include <utility>
 
@@ -59,13 +59,13 @@ void GateCall::report(bool failed, const std::string &reason,
     if (provider_->slow.count() > 0) {
         result.slow_ms = provider_->slow.count();
     }
-    gateway_.disk_.report(breaker_, result, reason);
+    loop_.disk_.report(breaker_, result, reason);
 }
 
 void GateCall::leave_queue()
 {
     if (std::exchange(queued_, false)) {
-        gateway_.queue(*provider_).leave(id_);
+        shared_.queues.leave(*provider_, id_);
     }
 }
 
@@ -76,7 +76,7 @@ MeteredUsage GateCall::metered_usage() const
     if (progress != nullptr && progress->final) {
         return meter_->result(output_, estimate_.hidden_output);
     }
-    const CallRatios ratios = gateway_.ledger_.ratios_of(route_.dialect, estimate_.model);
+    const CallRatios ratios = shared_.ledger.ratios_of(route_.dialect, estimate_.model);
     MeteredUsage metered;
     if (meter_) {
         metered = meter_->result(output_, estimate_.hidden_output, &ratios);
@@ -98,25 +98,25 @@ void GateCall::settle()
     if (reservation == 0) {
         return;
     }
-    gateway_.waiting_.erase(reservation);
     // An answer that is an error, or none at all to a request that never got there, costs
     // nothing.
     if (!forwarded_ || (status_ != 0 && !meter_)) {
-        gateway_.ledger_.cancel(reservation);
+        shared_.ledger.cancel(reservation);
         return;
     }
     MeteredUsage metered = metered_usage();
     Usage &usage = metered.usage;
     usage.provider = provider_->name;
     usage.duration_ms = since(began_).count();
-    gateway_.ledger_.settle(reservation, usage, metered.cache_write_long);
+    shared_.ledger.settle(reservation, usage, metered.cache_write_long);
     if (usage.model.empty()) {
         usage.model = estimate_.model;
     }
-    if (const ModelFacts *facts = gateway_.prices_->find(usage.model)) {
+    if (const ModelFacts *facts = loop_.setup_.prices->find(usage.model)) {
         usage.cost_microusd = cost_of(*facts, usage, metered.cache_write_long);
     }
-    gateway_.metrics_.count_usage(provider_->name, usage);
+    shared_.count(
+        [&](GateMetrics &metrics) { metrics.count_usage(provider_->name, usage); });
     if (record_) {
         record_->usage = usage;
     }
@@ -129,7 +129,7 @@ void GateCall::begin_record(std::span<const HttpField> fields)
     }
     record_ = std::make_shared<CallRecord>();
     record_->at = SystemClock().now() - since(began_).count();
-    record_->request_id = gateway_.request_id(id_);
+    record_->request_id = shared_.request_id(id_);
     record_->method = exchange_->method();
     record_->target = exchange_->target();
     const auto copy = [](std::span<const HttpField> from, CallRecord::Fields &to) {
@@ -148,9 +148,9 @@ void GateCall::archive(bool complete)
 {
     if (const auto record = std::exchange(record_, nullptr)) {
         record->complete = complete;
-        gateway_.disk_.archive(gateway_.paths_.attempt_directory(
-                                   owner_->run_id, owner_->phase_id, owner_->attempt),
-                               record);
+        loop_.disk_.archive(shared_.paths.attempt_directory(
+                                owner_->run_id, owner_->phase_id, owner_->attempt),
+                            record);
     }
 }
 
@@ -158,7 +158,7 @@ void GateCall::client_closed(bool whole)
 {
     const auto self = shared_from_this();
     if (!whole && (reservation_ != 0 || !answering_)) {
-        gateway_.metrics_.aborted++;
+        shared_.count([&](GateMetrics &metrics) { metrics.aborted++; });
     }
     transfer_.drop();
     settle();
@@ -174,7 +174,9 @@ void GateCall::answer_fault(GateFault fault, const std::string &message,
         retry_after ? std::optional(std::chrono::ceil<std::chrono::seconds>(*retry_after))
                     : std::nullopt;
     const ProviderError error = provider_error(family_, fault, message, seconds);
-    gateway_.metrics_.faults[metric_label("reason", std::to_string(error.status))]++;
+    shared_.count([&](GateMetrics &metrics) {
+        metrics.faults[metric_label("reason", std::to_string(error.status))]++;
+    });
     settle();
     std::vector<HttpField> fields = {{"Content-Type", "application/json"},
                                      {"autopack-refusal", refusal_name(fault)}};
@@ -191,13 +193,13 @@ void GateCall::finish()
     if (std::exchange(finished_, true)) {
         return;
     }
-    gateway_.timers_.cancel(timer_);
+    loop_.timers_.cancel(timer_);
     count_.reset();
     leave_queue();
     if (std::exchange(permitted_, false)) {
-        gateway_.disk_.cancel_probe(breaker_, probe_);
+        loop_.disk_.cancel_probe(breaker_, probe_);
     }
-    gateway_.end_call(id_);
+    loop_.end_call(id_);
 }
 
 } // namespace ap

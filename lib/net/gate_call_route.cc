@@ -1,6 +1,6 @@
 #include "net/gate_call.hh"
 #include "net/gate_forward.hh"
-#include "net/gateway.hh"
+#include "net/gate_loop.hh"
 
 #include <algorithm>
 #include <utility>
@@ -56,7 +56,7 @@ bool GateCall::take_route(const GateFallback &next)
     const std::string_view model = metered ? ask->estimate.model : named_model_;
     const bool same_model = ask->estimate.model == estimate_.model;
     const bool priced = !config_->refuse_unknown_models || !metered ||
-                        gateway_.prices_->find(model) != nullptr;
+                        loop_.setup_.prices->find(model) != nullptr;
     if ((provider == provider_ && same_model) || !priced || !provider->takes(model)) {
         return false;
     }
@@ -64,7 +64,7 @@ bool GateCall::take_route(const GateFallback &next)
     if (!same_model) {
         withdraw();
     } else if (reservation_ != 0) {
-        gateway_.ledger_.reroute(reservation_, provider->name);
+        shared_.ledger.reroute(reservation_, provider->name);
     }
     counted_ = counted_ && same_model;
     provider_ = provider;
@@ -79,7 +79,7 @@ void GateCall::withdraw()
 {
     const CallId reservation = std::exchange(reservation_, 0);
     if (reservation != 0) {
-        gateway_.ledger_.cancel(reservation);
+        shared_.ledger.cancel(reservation);
     }
     output_ = 0;
 }
@@ -114,7 +114,7 @@ bool GateCall::count_input(const Admission &admission)
         }
         admit();
     };
-    count_ = std::make_unique<InputCount>(gateway_.client_, *provider_, fields,
+    count_ = std::make_unique<InputCount>(loop_.client_, *provider_, fields,
                                           std::move(*question), take);
     return true;
 }

@@ -11,6 +11,7 @@
 #include <array>
 #include <cctype>
 #include <cstdlib>
+#include <sched.h>
 
 namespace ap {
 
@@ -329,6 +330,9 @@ GateConfig read_gate_config(std::string_view text, const std::string &path)
         reader.integer("body_limit", 1024, int64_t{1} << 30).value_or(32 << 20));
     config.connections =
         static_cast<unsigned>(reader.integer("connections", 1, 100'000).value_or(2048));
+    if (const auto loops = reader.integer("loops", 1, 64)) {
+        config.loops = static_cast<size_t>(*loops);
+    }
     set(config.budget_wait, reader.duration("budget_wait"));
     set(config.drain, reader.duration("drain"));
     if (const auto longest = reader.integer("busy_poll_us", 0, 1000)) {
@@ -338,6 +342,14 @@ GateConfig read_gate_config(std::string_view text, const std::string &path)
     set(config.proxy, reader.text("proxy"));
     reader.done();
     return config;
+}
+
+size_t default_loops() noexcept
+{
+    constexpr int most = 4;
+    cpu_set_t processors;
+    const bool known = sched_getaffinity(0, sizeof processors, &processors) == 0;
+    return static_cast<size_t>(std::clamp(known ? CPU_COUNT(&processors) : 1, 1, most));
 }
 
 GateConfig load_gate_config(const std::string &path)

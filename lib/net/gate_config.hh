@@ -67,6 +67,9 @@ struct GateCache
     bool shared = false;               ///< runs are given each other's answers
 };
 
+/// As many event loops as there are processors for the process, 4 at most.
+size_t default_loops() noexcept;
+
 /// What ap-gate.conf(5) says.
 struct GateConfig
 {
@@ -81,6 +84,7 @@ struct GateConfig
     std::string prices{}; ///< path; by default the list installed with the suite
     size_t body_limit = 32 << 20;
     unsigned connections = 2048;
+    size_t loops = default_loops(); ///< event loops, each on a thread
     std::chrono::milliseconds budget_wait{60'000};
     std::chrono::milliseconds drain{30'000};
     std::chrono::microseconds busy_poll{100}; ///< see PollSet::poll_first()

@@ -102,7 +102,6 @@ public:
         , gateway_(gateway)
         , poll_(poll)
     {
-        poll_.poll_first(service_.config.busy_poll);
         poll_.watch(signals_.fd(), true, false);
         every(touch_interval, [this] { gateway_.touch(); });
         if (const auto interval = watchdog_interval()) {
@@ -161,9 +160,7 @@ private:
     {
         notify_reloading();
         try {
-            GateConfig config = load_gate_config(service_.config_path);
-            poll_.poll_first(config.busy_poll);
-            gateway_.configure(std::move(config));
+            gateway_.configure(load_gate_config(service_.config_path));
         } catch (const Error &error) {
             service_.tell(std::string(error.what()) +
                           "; the old configuration stays in force");

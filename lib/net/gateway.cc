@@ -1,22 +1,17 @@
 #include "net/gateway.hh"
 
-#include "base/text.hh"
 #include "sys/path.hh"
 #include "sys/socket.hh"
 
 #include <algorithm>
-#include <random>
-#include <unistd.h>
+#include <atomic>
+#include <exception>
+#include <thread>
+#include <utility>
 
 namespace ap {
 
 namespace {
-
-QueueLimits limits_of(const GateProvider &provider)
-{
-    return {provider.concurrency, provider.requests_per_minute,
-            provider.tokens_per_minute};
-}
 
 LedgerOptions ledger_options(const GateConfig &config)
 {
@@ -25,295 +20,201 @@ LedgerOptions ledger_options(const GateConfig &config)
     return options;
 }
 
-// Room for twice the header fields that agents send; the library touches half of it for
-// each of perhaps a thousand streams.
-constexpr size_t connection_memory = 20 << 10;
-
-// How often a server is let go on before others have a turn.
-constexpr int most_turns = 8;
-
-// Tells this process's calls from those of all others, ever.
-std::string random_name()
-{
-    std::random_device device;
-    const uint64_t number = (uint64_t{device()} << 32) | device();
-    std::string name;
-    for (int shift = 60; shift >= 0; shift -= 4) {
-        name += "0123456789abcdef"[(number >> shift) & 15];
-    }
-    return name;
-}
-
-std::shared_ptr<const PriceList> load_prices(const GateConfig &config)
+GateSetup set_up(GateConfig config)
 {
     std::string path = config.prices;
     if (path.empty() && path_exists(AP_DATADIR "/prices.json")) {
         path = AP_DATADIR "/prices.json";
     }
-    return std::make_shared<const PriceList>(path.empty() ? PriceList()
-                                                          : PriceList::load(path));
+    return {std::make_shared<const GateConfig>(std::move(config)),
+            std::make_shared<const PriceList>(path.empty() ? PriceList()
+                                                           : PriceList::load(path))};
 }
 
-HttpServerConfig server_config(Fd socket, const GateConfig &config)
+// Only clients that come by TCP are spoken to in TLS.
+std::vector<bool> with_tls(const std::vector<Fd> &listening, const GateConfig &config)
 {
-    constexpr size_t largest_pem = 1 << 20;
-    HttpServerConfig server;
-    const bool is_tcp = local_port(socket.get()) != 0;
-    server.listen = std::move(socket);
-    server.connection_limit = config.connections;
-    server.connection_memory = connection_memory;
-    server.one_descriptor = false;
-    if (is_tcp && config.tcp && !config.tcp->certificate.empty()) {
-        server.tls_certificate = read_file(config.tcp->certificate, largest_pem);
-        server.tls_key = read_file(config.tcp->key, largest_pem);
+    const bool has_certificate = config.tcp && !config.tcp->certificate.empty();
+    std::vector<bool> with;
+    with.reserve(listening.size());
+    for (const Fd &socket : listening) {
+        with.push_back(has_certificate && local_port(socket.get()) != 0);
     }
-    return server;
+    return with;
 }
 
 } // namespace
 
-Gateway::Gateway(const StatePaths &paths, GateConfig config, std::vector<Fd> listening,
-                 PollSet &loop)
-    : paths_(paths)
-    , config_(std::make_shared<const GateConfig>(std::move(config)))
-    , prices_(load_prices(*config_))
-    , disk_(paths)
-    , ledger_(paths, ledger_options(*config_))
-    , client_({.ca_file = config_->ca_file, .proxy = config_->proxy}, &loop)
-    , instance_(random_name())
+// A loop that is not the caller's.
+struct Gateway::Thread
 {
-    for (Fd &socket : listening) {
-        servers_.push_back(std::make_unique<HttpServer>(
-            server_config(std::move(socket), *config_),
-            [this](const std::shared_ptr<HttpExchange> &exchange) { take(exchange); }));
-        loop.watch(servers_.back()->fd(), true, false);
-        loop.watch(servers_.back()->requests_fd(), true, false);
+    Thread(GateShared &shared, size_t number, const GateSetup &setup,
+           const std::vector<bool> &tls, GateLoop::OnClosed on_closed)
+        : loop(shared, number, setup, tls, poll, std::move(on_closed))
+    {
     }
-    for (const int fd : {ledger_.answers_fd(), disk_.fd()}) {
-        loop.watch(fd, true, false);
+    ~Thread() { stop(); }
+    Thread(const Thread &) = delete;
+    Thread &operator=(const Thread &) = delete;
+
+    void stop()
+    {
+        ending = true;
+        loop.post([] {});
+        if (thread.joinable()) {
+            thread.join();
+        }
+    }
+
+    std::atomic<bool> ending = false;
+    PollSet poll;
+    GateLoop loop;
+    std::thread thread;
+};
+
+Gateway::Gateway(const StatePaths &paths, GateConfig config, std::vector<Fd> listening,
+                 PollSet &poll)
+    : shared_(paths, ledger_options(config), config.loops)
+{
+    const std::vector<bool> tls = with_tls(listening, config);
+    const GateSetup setup = set_up(std::move(config));
+    const size_t loops = setup.config->loops;
+    own_.emplace(shared_, 0, setup, tls, poll, on_closed(0));
+    shared_.loops.push_back(&*own_);
+    for (size_t number = 1; number < loops; number++) {
+        threads_.push_back(
+            std::make_unique<Thread>(shared_, number, setup, tls, on_closed(number)));
+        shared_.loops.push_back(&threads_.back()->loop);
+    }
+    acceptor_.emplace(std::move(listening), poll, setup.config->connections, loops,
+                      [this](size_t taker, size_t listener, Fd connection) {
+                          give(taker, listener, std::move(connection));
+                      });
+    poll.watch(shared_.ledger.answers_fd(), true, false);
+    start_threads();
+}
+
+Gateway::~Gateway()
+{
+    cut();
+}
+
+void Gateway::start_threads()
+{
+    for (const auto &thread : threads_) {
+        thread->thread = std::thread([this, &thread = *thread] { work(thread); });
     }
 }
 
-Gateway::~Gateway() = default;
+// What goes wrong there is for the caller to hear.
+void Gateway::work(Thread &thread)
+{
+    try {
+        while (!thread.ending) {
+            for (const PollSet::Ready &ready : thread.poll.wait(thread.loop.timeout())) {
+                thread.loop.take_ready(ready);
+            }
+            thread.loop.run();
+        }
+    } catch (...) {
+        own_->post([error = std::current_exception()] { std::rethrow_exception(error); });
+    }
+}
+
+// The caller's loop has what is asked of it done at once; another's thread is told.
+void Gateway::give(size_t loop, size_t listener, Fd connection)
+{
+    if (loop == 0) {
+        own_->adopt(listener, std::move(connection));
+        return;
+    }
+    GateLoop &other = *shared_.loops[loop];
+    const auto kept = std::make_shared<Fd>(std::move(connection)); // calls are copied
+    other.post([&other, listener, kept] { other.adopt(listener, std::move(*kept)); });
+}
+
+// The acceptor may wait for a place, and the end of a drain for the last call.
+GateLoop::OnClosed Gateway::on_closed(size_t loop)
+{
+    return [this, loop](uint64_t count) {
+        const bool has_place = acceptor_->closed(loop, count);
+        if (loop != 0 && (has_place || shared_.figures[loop].drained)) {
+            own_->post([] {});
+        }
+    };
+}
 
 void Gateway::take_ready(const PollSet::Ready &ready)
 {
-    if (ready.fd == ledger_.answers_fd()) {
+    if (ready.fd == shared_.ledger.answers_fd()) {
         take_answers();
-        return;
+    } else if (!acceptor_->take_ready(ready.fd)) {
+        own_->take_ready(ready);
     }
-    if (ready.fd == disk_.fd()) {
-        disk_.run();
-        return;
-    }
-    for (const auto &server : servers_) {
-        if (ready.fd == server->fd() || ready.fd == server->requests_fd()) {
-            server->run(ready.fd == server->fd());
-            return;
-        }
-    }
-    client_.take_ready(ready);
 }
 
 std::optional<std::chrono::milliseconds> Gateway::timeout() const
 {
-    auto due = shorter(client_.timeout(), timers_.timeout());
-    for (const auto &server : servers_) {
-        due = shorter(due, server->timeout());
-    }
-    for (const auto &[name, queue] : queues_) {
-        if (queue.waiting() == 0) {
-            continue;
-        }
-        const auto now = std::chrono::steady_clock::now();
-        if (const auto next = queue.next(now)) {
-            due = shorter(due, std::chrono::ceil<std::chrono::milliseconds>(*next - now));
-        }
-    }
-    return due;
+    return shorter(own_->timeout(), acceptor_->timeout());
 }
 
-// What the loop's descriptors brought goes on in the same turn: requests to providers,
-// and answers to clients. A server that is still at something makes no descriptor
-// readable.
 void Gateway::run()
 {
-    constexpr std::chrono::milliseconds now{0};
-    timers_.run();
-    run_queues();
-    client_.run(false);
-    for (const auto &server : servers_) {
-        for (int i = 0; i < most_turns && server->timeout() == now; i++) {
-            server->run(false);
-        }
-    }
-    if (client_.is_due()) {
-        client_.run(false);
-    }
+    own_->run();
+    acceptor_->run();
 }
 
 void Gateway::take_answers()
 {
-    for (const Admission &admission : ledger_.take_answers()) {
-        const auto waiting = waiting_.extract(admission.call);
-        const auto call = waiting.empty() ? nullptr : waiting.mapped().lock();
-        if (call) {
-            call->take_admission(admission);
-        }
-    }
-}
-
-void Gateway::run_queues()
-{
-    for (auto &[name, queue] : queues_) {
-        if (queue.waiting() == 0) {
-            continue;
-        }
-        const auto now = std::chrono::steady_clock::now();
-        for (const uint64_t id : queue.take_ready(now)) {
-            if (const auto call = calls_.find(id); call != calls_.end()) {
-                const std::shared_ptr<GateCall> kept = call->second;
-                kept->take_turn();
-            }
+    for (const Admission &admission : shared_.ledger.take_answers()) {
+        GateLoop &loop = shared_.loop_of(admission.tag);
+        if (&loop == &*own_) {
+            loop.take_admission(admission);
+        } else {
+            loop.post([&loop, admission] { loop.take_admission(admission); });
         }
     }
 }
 
 void Gateway::configure(GateConfig config)
 {
-    auto prices = load_prices(config);
-    config_ = std::make_shared<const GateConfig>(std::move(config));
-    prices_ = std::move(prices);
-    for (const GateProvider &provider : config_->providers) {
-        queue(provider).set_limits(limits_of(provider));
-    }
-}
-
-FairQueue &Gateway::queue(const GateProvider &provider)
-{
-    const auto found = queues_.find(provider.name);
-    return found != queues_.end()
-               ? found->second
-               : queues_
-                     .emplace(provider.name, FairQueue(limits_of(provider),
-                                                       std::chrono::steady_clock::now()))
-                     .first->second;
-}
-
-void Gateway::take(const std::shared_ptr<HttpExchange> &exchange)
-{
-    if (answer_itself(*exchange)) {
-        return;
-    }
-    const uint64_t id = ++last_call_;
-    const auto call = std::make_shared<GateCall>(*this, id, exchange);
-    calls_[id] = call;
-    call->start();
-}
-
-bool Gateway::answer_itself(HttpExchange &exchange)
-{
-    const std::string_view path = exchange.path();
-    const bool reads = exchange.method() == "GET" || exchange.method() == "HEAD";
-    if (!reads) {
-        return false;
-    }
-    const HttpField json[] = {{"Content-Type", "application/json"}};
-    if (path == "/metrics") {
-        const HttpField text[] = {
-            {"Content-Type", "text/plain; version=0.0.4; charset=utf-8"}};
-        exchange.respond(200, text, metrics_text(metrics_, ledger_.status(), gauges()));
-    } else if (path == "/healthz") {
-        const std::string trouble =
-            disk_.trouble().empty() ? ledger_.status().trouble : disk_.trouble();
-        Json health = Json::object();
-        health.set("status", trouble.empty() ? "ok" : "unhealthy");
-        if (!trouble.empty()) {
-            health.set("trouble", trouble);
-        }
-        exchange.respond(trouble.empty() ? 200 : 503, json, health.dump() + "\n");
-    } else if (path == "/status") {
-        exchange.respond(200, json, status().dump() + "\n");
-    } else if (path == "/" || exchange.method() == "HEAD") {
-        // Agents look whether anybody is there before they begin.
-        exchange.respond(200, {}, "");
-    } else {
-        return false;
-    }
-    return true;
-}
-
-void Gateway::end_call(uint64_t id)
-{
-    calls_.erase(id);
-}
-
-std::string Gateway::request_id(uint64_t call) const
-{
-    return "gate-" + instance_ + "-" + std::to_string(call);
+    const GateSetup setup = set_up(std::move(config));
+    shared_.queues.set_limits(setup.config->providers);
+    each_loop([setup](GateLoop &loop) { loop.configure(setup); });
 }
 
 void Gateway::drain()
 {
-    draining_ = true;
-    for (const auto &server : servers_) {
-        server->drain();
+    shared_.draining = true;
+    acceptor_->close();
+    each_loop([](GateLoop &loop) { loop.drain(); });
+}
+
+void Gateway::each_loop(const std::function<void(GateLoop &)> &work)
+{
+    for (const auto &thread : threads_) {
+        thread->loop.post([&loop = thread->loop, work] { work(loop); });
     }
+    work(*own_);
 }
 
 bool Gateway::idle() const noexcept
 {
-    return calls_.empty() &&
-           std::all_of(servers_.begin(), servers_.end(),
-                       [](const auto &server) { return server->active() == 0; });
+    return std::all_of(shared_.figures.begin(), shared_.figures.end(),
+                       [](const auto &loop) { return loop.drained.load(); });
 }
 
 void Gateway::cut()
 {
-    servers_.clear();
-}
-
-GateGauges Gateway::gauges() const
-{
-    GateGauges gauges;
-    gauges.calls = calls_.size();
-    gauges.upstream = client_.active();
-    gauges.disk_jobs = disk_.pending();
-    for (const auto &server : servers_) {
-        gauges.connections += server->connections();
+    if (!own_) {
+        return;
     }
-    for (const auto &[name, queue] : queues_) {
-        gauges.queued += queue.waiting();
+    acceptor_->close();
+    for (const auto &thread : threads_) {
+        thread->stop(); // all of them, as they leave each other calls
     }
-    return gauges;
-}
-
-std::string Gateway::status_line() const
-{
-    const GateGauges now = gauges();
-    const LedgerStatus ledger = ledger_.status();
-    return std::to_string(now.calls) + " calls, " + std::to_string(now.upstream) +
-           " upstream, " + std::to_string(now.queued) + " queued, " +
-           std::to_string(ledger.waiting) + " waiting for budget, " +
-           std::to_string(ledger.settled) + " settled, " +
-           std::to_string(ledger.refused) + " refused" + (draining_ ? ", draining" : "");
-}
-
-Json Gateway::status() const
-{
-    const auto number = [](auto value) { return static_cast<int64_t>(value); };
-    const GateGauges now = gauges();
-    const LedgerStatus ledger = ledger_.status();
-    Json json = Json::object();
-    json.set("pid", getpid()).set("draining", draining_);
-    json.set("calls", number(now.calls)).set("connections", number(now.connections));
-    json.set("upstream", number(now.upstream)).set("queued", number(now.queued));
-    json.set("waiting_for_budget", ledger.waiting).set("admitted", ledger.admitted);
-    json.set("settled", ledger.settled).set("refused", ledger.refused);
-    json.set("unwritten", ledger.unwritten);
-    const std::string trouble = ledger.trouble.empty() ? disk_.trouble() : ledger.trouble;
-    json.set("trouble", trouble.empty() ? Json::null() : Json::string(trouble));
-    return json;
+    threads_.clear();
+    own_.reset();
 }
 
 } // namespace ap

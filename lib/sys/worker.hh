@@ -1,6 +1,6 @@
 #pragma once
 
-#include "sys/fd.hh"
+#include "sys/mailbox.hh"
 
 #include <condition_variable>
 #include <deque>
@@ -11,11 +11,12 @@
 namespace ap {
 
 /// A thread that does jobs one after the other, so that its owner, who runs a poll loop,
-/// never waits. What a job returns is called on the owner's thread.
+/// never waits. What a job returns is called on the owner's thread, or on that of another
+/// loop which has submitted it.
 class Worker
 {
 public:
-    using Answer = std::function<void()>;
+    using Answer = Mailbox::Call;
     using Job = std::function<Answer()>;
 
     /// At most `most_waiting` jobs wait at once.
@@ -26,27 +27,39 @@ public:
     Worker(const Worker &) = delete;
     Worker &operator=(const Worker &) = delete;
 
-    /// Queues a job, which must not throw; false if as many wait as may.
-    bool submit(Job job);
+    /// Queues a job, which must not throw; false if as many wait as may. What it returns,
+    /// if that is anything, is left in `answers`, which must be there until the job is
+    /// done. From any thread.
+    bool submit(Job job, Mailbox &answers);
+    bool submit(Job job) { return submit(std::move(job), answers_); }
 
     /// Readable when deliver() has something to call.
-    int fd() const noexcept { return ready_.get(); }
+    int fd() const noexcept { return answers_.fd(); }
 
     /// Calls what jobs that are done returned, in their order.
-    void deliver();
+    void deliver() { answers_.deliver(); }
 
-    /// Jobs that wait, are under way, or whose answer was not delivered.
+    /// Waits until no job waits or is under way.
+    void wait();
+
+    /// Jobs that wait, are under way, or whose answer to the owner was not delivered.
     size_t pending();
 
 private:
+    struct Task
+    {
+        Job job;
+        Mailbox *answers;
+    };
+
     void work();
 
-    Fd ready_;
+    Mailbox answers_;
     size_t most_waiting_;
     std::mutex mutex_;
     std::condition_variable wanted_;
-    std::deque<Job> jobs_;
-    std::deque<Answer> answers_;
+    std::condition_variable done_;
+    std::deque<Task> tasks_;
     bool ending_ = false;
     bool busy_ = false;
     std::thread thread_;

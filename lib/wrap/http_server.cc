@@ -1,4 +1,4 @@
-#include "wrap/http_server.hh"
+#include "wrap/http_server_connection.hh"
 
 #include "base/error.hh"
 #include "sys/socket.hh"
@@ -6,71 +6,27 @@
 #include <algorithm>
 #include <microhttpd.h>
 #include <new>
+#include <sys/socket.h>
 #include <utility>
 #include <vector>
 
 namespace ap {
 
-namespace {
-
-constexpr auto destroy = [](MHD_Response *response) { MHD_destroy_response(response); };
-using Response = std::unique_ptr<MHD_Response, decltype(destroy)>;
-
-} // namespace
-
-// A connection and the exchange on it. A suspended one is out of the daemon's sight; that
-// is why the sockets are watched for the client's going away besides.
-class HttpServer::Connection final : public HttpConnection
+void HttpServer::Connection::Destroy::operator()(MHD_Response *response) const noexcept
 {
-public:
-    Connection(HttpServer &server, uint64_t number, MHD_Connection *handle, int socket)
-        : id(number)
-        , server_(server)
-        , handle_(handle)
-        , peer_(peer_address(socket))
-    {
-    }
+    MHD_destroy_response(response);
+}
 
-    void wake() override
-    {
-        if (std::exchange(suspended_, false)) {
-            MHD_resume_connection(handle_);
-            if (!exchange->begun()) {
-                server_.arrivals_.expect(id); // the rest of the body
-            }
-            server_.due_ = true;
+void HttpServer::Connection::wake()
+{
+    if (std::exchange(suspended_, false)) {
+        MHD_resume_connection(handle_);
+        if (!exchange->begun()) {
+            server_.arrivals_.expect(id); // the rest of the body
         }
+        server_.due_ = true;
     }
-    void exchange_ended() noexcept override { server_.active_--; }
-    std::string_view peer() const noexcept override { return peer_; }
-
-    /// The callbacks of the library, in the order in which they come.
-    MHD_Result begin(const char *method);
-    MHD_Result take(std::string_view piece, size_t &left);
-    MHD_Result proceed();
-    ssize_t supply(char *buffer, size_t size);
-
-    void client_closed();
-
-    const uint64_t id;
-    std::shared_ptr<HttpExchange> exchange;
-    bool begun = false; // the exchange was given to the handler
-
-private:
-    static ssize_t on_supply(void *connection, uint64_t position, char *buffer,
-                             size_t size) noexcept;
-
-    // False, and the exchange is over, if there is no client left to wait for.
-    bool suspend();
-    Response make_response();
-    MHD_Result queue_answer();
-
-    HttpServer &server_;
-    MHD_Connection *const handle_;
-    bool suspended_ = false;
-    bool client_closed_ = false;
-    std::string peer_;
-};
+}
 
 bool HttpServer::Connection::suspend()
 {
@@ -95,7 +51,7 @@ void HttpServer::Connection::client_closed()
     }
 }
 
-MHD_Result HttpServer::Connection::begin(const char *method)
+bool HttpServer::Connection::begin(const char *method)
 {
     begun = true;
     exchange->set_method(method);
@@ -107,37 +63,34 @@ MHD_Result HttpServer::Connection::begin(const char *method)
     MHD_get_connection_values(handle_, MHD_HEADER_KIND, add, exchange.get());
     server_.handler_(exchange);
     if (exchange->aborted()) {
-        return MHD_NO;
+        return false;
     }
     // An answer given here costs the connection, which is right only where a body would
     // have to be read first; without one, or without an answer, proceed() comes next.
     const bool has_body = exchange->field("transfer-encoding") ||
                           exchange->field("content-length").value_or("0") != "0";
-    return exchange->begun() && has_body ? queue_answer() : MHD_YES;
+    return exchange->begun() && has_body ? queue_answer() : true;
 }
 
-MHD_Result HttpServer::Connection::take(std::string_view piece, size_t &left)
+bool HttpServer::Connection::take(std::string_view piece, size_t &left)
 {
     if (exchange->body_paused()) {
-        return suspend() ? MHD_YES : MHD_NO;
+        return suspend();
     }
     left = 0;
     exchange->take_piece(piece);
-    return exchange->aborted() ? MHD_NO : MHD_YES;
+    return !exchange->aborted();
 }
 
-MHD_Result HttpServer::Connection::proceed()
+bool HttpServer::Connection::proceed()
 {
     if (!exchange->begun()) {
         exchange->take_end();
     }
-    return exchange->aborted() ? MHD_NO
-           : exchange->begun() ? queue_answer()
-           : suspend()         ? MHD_YES
-                               : MHD_NO;
+    return !exchange->aborted() && (exchange->begun() ? queue_answer() : suspend());
 }
 
-Response HttpServer::Connection::make_response()
+HttpServer::Connection::Response HttpServer::Connection::make_response()
 {
     const HttpExchange::Answer answer = exchange->answer();
     // A whole body stays where the exchange keeps it; chunks hardly need room.
@@ -155,7 +108,7 @@ Response HttpServer::Connection::make_response()
     return response;
 }
 
-MHD_Result HttpServer::Connection::queue_answer()
+bool HttpServer::Connection::queue_answer()
 {
     server_.arrivals_.arrived(id);
     const Response response = make_response();
@@ -167,7 +120,7 @@ MHD_Result HttpServer::Connection::queue_answer()
         MHD_add_response_header(response.get(), "Connection", "close");
     }
     return MHD_queue_response(handle_, static_cast<unsigned>(exchange->answer().status),
-                              response.get());
+                              response.get()) == MHD_YES;
 }
 
 ssize_t HttpServer::Connection::supply(char *buffer, size_t size)
@@ -233,10 +186,12 @@ struct HttpServer::Callbacks
                 return;
             }
             Connection &connection = of(handle);
-            result = !connection.begun ? connection.begin(method)
-                     : *upload_size != 0
-                         ? connection.take({upload, *upload_size}, *upload_size)
-                         : connection.proceed();
+            const bool goes_on =
+                !connection.begun ? connection.begin(method)
+                : *upload_size != 0
+                    ? connection.take({upload, *upload_size}, *upload_size)
+                    : connection.proceed();
+            result = goes_on ? MHD_YES : MHD_NO;
         });
         return result;
     }
@@ -282,7 +237,6 @@ HttpServer::HttpServer(HttpServerConfig config, Handler handler)
     , handler_(std::move(handler))
     , arrivals_(config_.request_deadline)
 {
-    set_nonblocking(config_.listen.get());
     start();
     requests_fd_ = MHD_get_daemon_info(daemon_.get(), MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
     config_.one_descriptor ? sockets_.gather(requests_fd_) : void();
@@ -307,7 +261,6 @@ void HttpServer::start()
         return reinterpret_cast<intptr_t>(callback);
     };
     std::vector<MHD_OptionItem> options = {
-        {MHD_OPTION_LISTEN_SOCKET, number(config_.listen.get()), nullptr},
         {MHD_OPTION_CONNECTION_LIMIT, number(config_.connection_limit), nullptr},
         {MHD_OPTION_CONNECTION_MEMORY_LIMIT, number(config_.connection_memory), nullptr},
         {MHD_OPTION_CONNECTION_TIMEOUT, number(idle_seconds()), nullptr},
@@ -316,6 +269,12 @@ void HttpServer::start()
         {MHD_OPTION_URI_LOG_CALLBACK, function(Callbacks::target), this},
     };
     unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_TURBO;
+    if (const int socket = config_.listen.get(); config_.listen) {
+        set_nonblocking(socket);
+        options.push_back({MHD_OPTION_LISTEN_SOCKET, number(socket), nullptr});
+    } else {
+        flags |= MHD_USE_NO_LISTEN_SOCKET;
+    }
     const bool tls = !config_.tls_certificate.empty() || !config_.tls_key.empty();
     if (tls) {
         flags |= MHD_USE_TLS;
@@ -361,6 +320,15 @@ std::optional<std::chrono::milliseconds> HttpServer::timeout() const
     }
     const std::chrono::milliseconds due(std::min<uint64_t>(due_ ? 0 : wait, 3'600'000));
     return overdue ? std::min(due, *overdue) : due;
+}
+
+void HttpServer::adopt(Fd connection)
+{
+    // The library keeps the address for those who ask it; it closes what it cannot take.
+    constexpr sockaddr unasked{};
+    static_cast<void>(MHD_add_connection(daemon_.get(), connection.release(), &unasked,
+                                         sizeof unasked));
+    due_ = true;
 }
 
 void HttpServer::run(bool readable)

@@ -22,7 +22,7 @@ namespace ap {
 /// How a server listens and what it allows.
 struct HttpServerConfig
 {
-    Fd listen{}; ///< a listening stream socket, TCP or Unix
+    Fd listen{}; ///< a listening stream socket, TCP or Unix; none: see adopt()
 
     /// Connections at once; more wait in the kernel's queue.
     unsigned connection_limit = 1024;
@@ -76,6 +76,10 @@ public:
 
     /// run() is due after this time at the latest; nothing: only when fd() is readable.
     std::optional<std::chrono::milliseconds> timeout() const;
+
+    /// Serves a connection that somebody else has accepted. Beyond the limit, or without
+    /// memory for it, it is closed.
+    void adopt(Fd connection);
 
     /// Reads, answers and sends whatever can be now; never waits. `readable`: whether
     /// fd() may be.

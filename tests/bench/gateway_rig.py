@@ -49,6 +49,7 @@ class Gate(Process):
             provider["key_file"] = "key-file"
             prices = os.path.join(os.path.dirname(__file__), "../../contrib/prices.json")
             settings = {"listen": {"tcp": {"port": 0}}, "drain": "2s", "providers": [provider]}
+            settings |= json.loads(os.environ.get("AP_BENCH_GATE", "{}"))
             json.dump({**settings, "prices": os.path.abspath(prices)}, file)
         phase = {"command": ["sh", "-c", PHASE], "token_cap": CAP}
         create_run(directory, "r", [phase], token_cap=CAP)

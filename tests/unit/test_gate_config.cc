@@ -49,6 +49,7 @@ void a_provider_is_all_that_is_needed()
     CHECK_EQUAL(config.tcp->address, "127.0.0.1");
     CHECK_EQUAL(config.tcp->port, 4141);
     CHECK(!config.pass_unknown_paths && !config.archive && !config.cache);
+    CHECK(config.loops >= 1 && config.loops <= 4);
 }
 
 void everything_can_be_said()
@@ -72,7 +73,7 @@ void everything_can_be_said()
             "cache": {"size": 2000000, "shared": true},
             "min_output": 10, "refuse_unknown_models": true, "prices": "p.json",
             "body_limit": 2048, "connections": 5, "budget_wait": "3s", "drain": 1,
-            "busy_poll_us": 40, "ca_file": "/ca.pem", "proxy": "http://proxy:3128"})",
+            "busy_poll_us": 40, "loops": 3, "ca_file": "/ca.pem", "proxy": "http://proxy:3128"})",
         directory.file("ap-gate.conf"));
     CHECK_EQUAL(config.unix_socket, directory.file("gate.sock"));
     const GateProvider &one = config.providers[0];
@@ -97,6 +98,7 @@ void everything_can_be_said()
     CHECK_EQUAL(config.body_limit, 2048u);
     CHECK(config.budget_wait == 3s && config.drain == 1s);
     CHECK(config.busy_poll == 40us);
+    CHECK_EQUAL(config.loops, 3u);
     CHECK_EQUAL(config.ca_file, "/ca.pem");
     CHECK_EQUAL(config.proxy, "http://proxy:3128");
 }

@@ -16,7 +16,8 @@ struct Scene
     Scene()
         : attempt(run.lease())
         , key(issue_capability(run.get(), attempt.attempt_id, run.clock()))
-        , disk(run.paths())
+        , store(run.paths())
+        , disk(store, mailbox)
     {
     }
 
@@ -24,7 +25,7 @@ struct Scene
     void run_until(const Condition &condition)
     {
         CHECK(check::eventually([&] {
-            disk.run();
+            mailbox.deliver();
             return condition();
         }));
     }
@@ -51,12 +52,14 @@ struct Scene
 
     void settle()
     {
-        run_until([&] { return disk.pending() == 0; });
+        run_until([&] { return store.pending() == 0 && mailbox.waiting() == 0; });
     }
 
     check::LeasedRun run;
     Lease attempt;
     std::string key;
+    Mailbox mailbox;
+    GateStore store;
     GateDisk disk;
 };
 
@@ -102,7 +105,7 @@ void a_success_that_changes_nothing_is_not_written()
     static_cast<void>(scene.permit("gate.p.m"));
     scene.settle();
     scene.disk.report("gate.p.m", {}, "");
-    CHECK_EQUAL(scene.disk.pending(), 0u);
+    CHECK_EQUAL(scene.store.pending(), 0u);
 }
 
 void answers_are_kept_and_hits_recorded()
@@ -129,7 +132,7 @@ void answers_are_kept_and_hits_recorded()
     CHECK(events.step());
     CHECK_EQUAL(events.text(2), "cache");
     CHECK_EQUAL(events.integer(3), 0);
-    CHECK_EQUAL(scene.disk.trouble(), "");
+    CHECK_EQUAL(scene.store.trouble(), "");
 }
 
 void trouble_is_told()
@@ -137,7 +140,7 @@ void trouble_is_told()
     Scene scene;
     scene.disk.archive("/proc/none", std::make_shared<CallRecord>());
     scene.settle();
-    CHECK(scene.disk.trouble().find("/proc/none") != std::string::npos);
+    CHECK(scene.store.trouble().find("/proc/none") != std::string::npos);
 }
 
 } // namespace

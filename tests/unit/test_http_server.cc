@@ -646,6 +646,29 @@ void a_unix_socket_is_served_too()
     CHECK_EQUAL(body_of(client.heard()), "unix");
 }
 
+void a_connection_that_another_accepted_is_served_and_one_that_is_gone_dropped()
+{
+    const auto answer = [](const Exchange &exchange) {
+        exchange->respond(200, {}, std::string(exchange->peer()));
+    };
+    const Fd listening = listen_tcp("127.0.0.1", 0);
+    HttpServer server({}, answer);
+    Talk client(connect_tcp("127.0.0.1", local_port(listening.get())));
+    server.adopt(Fd(accept4(listening.get(), nullptr, nullptr, SOCK_NONBLOCK)));
+    for (int i = 0; i < 2; i++) {
+        client.forget();
+        client.say("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+        run_until(server, [&] { return contains(client.heard(), "127.0.0.1"); });
+    }
+    CHECK_EQUAL(server.connections(), 1u);
+    Talk gone(connect_tcp("127.0.0.1", local_port(listening.get())));
+    Fd connection(accept4(listening.get(), nullptr, nullptr, SOCK_NONBLOCK));
+    gone.hang_up();
+    client.hang_up();
+    server.adopt(std::move(connection));
+    run_until(server, [&] { return server.connections() == 0; });
+}
+
 void a_certificate_that_is_none_is_refused()
 {
     CHECK_THROWS(HttpServer({.listen = listen_tcp("127.0.0.1", 0),
@@ -692,6 +715,7 @@ int main()
         TEST(the_end_of_the_server_cuts_what_is_under_way),
         TEST(what_a_handler_throws_comes_out_of_run),
         TEST(a_unix_socket_is_served_too),
+        TEST(a_connection_that_another_accepted_is_served_and_one_that_is_gone_dropped),
         TEST(a_certificate_that_is_none_is_refused),
     };
     return cmocka_run_group_tests(tests, nullptr, nullptr);

@@ -61,6 +61,27 @@ void no_more_jobs_wait_than_may()
     gate.set_value();
 }
 
+void another_loop_gets_its_answers_in_its_own_mailbox()
+{
+    Worker worker(1);
+    ap::Mailbox mailbox;
+    bool answered = false;
+    worker.submit([&]() -> Worker::Answer { return [&] { answered = true; }; }, mailbox);
+    worker.wait();
+    worker.deliver();
+    CHECK(!answered);
+    mailbox.deliver();
+    CHECK(answered);
+}
+
+void a_job_without_an_answer_leaves_none()
+{
+    Worker worker(1);
+    worker.submit([] { return Worker::Answer(); });
+    worker.wait();
+    CHECK_EQUAL(worker.pending(), 0u);
+}
+
 } // namespace
 
 int main()
@@ -69,6 +90,8 @@ int main()
         TEST(answers_come_in_order_on_the_owners_thread),
         TEST(its_descriptor_tells_of_answers),
         TEST(no_more_jobs_wait_than_may),
+        TEST(another_loop_gets_its_answers_in_its_own_mailbox),
+        TEST(a_job_without_an_answer_leaves_none),
     };
     return cmocka_run_group_tests(tests, nullptr, nullptr);
 }
