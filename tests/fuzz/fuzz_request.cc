@@ -1,6 +1,6 @@
 // What ap-serve's own handlers read of a request before they know who asks: path, query,
-// form, cookies, range and host. Nothing crashes, and what comes out is safe and written
-// the same is read the same.
+// form, cookies, range, encodings and host. Nothing crashes, and what comes out is safe
+// and written the same is read the same.
 
 #include "fuzz.hh"
 
@@ -23,6 +23,7 @@ constexpr std::string_view texts[] = {
     "limit=10&cursor=1700000000000.run-1&status=EXECUTING"sv,
     "ap_session=abc; other=\"x\"; __Host-ap_session=def"sv,
     "bytes=0-499, bytes=-18446744073709551615"sv,
+    "br;q=1.0, gzip;q=0.8, *;q=0.1"sv,
     "[::1]:8000"sv,
     "localhost.evil.example:80"sv,
 };
@@ -86,6 +87,16 @@ void check_range(std::string_view text, uint64_t size)
                   "a range lies within the body");
 }
 
+void check_encodings(std::string_view text)
+{
+    if (!accepts_gzip(text)) {
+        return;
+    }
+    fuzz::require(text.find_first_of("*zZ") != text.npos, "gzip is named, or anything");
+    fuzz::require(!accepts_gzip("gzip;q=0," + std::string(text)),
+                  "what is refused first stays so");
+}
+
 } // namespace
 
 std::span<const std::string_view> fuzz::seeds()
@@ -101,6 +112,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check_range(text, 0);
     check_range(text, 1000);
     check_range(text, UINT64_MAX);
+    check_encodings(text);
     const auto cookie = find_cookie(text, "ap_session");
     fuzz::require(!cookie || (cookie->data() >= text.data() &&
                               cookie->data() + cookie->size() <= text.data() + size),
