@@ -81,6 +81,7 @@ struct ZstdWriter::Lane
     std::string output = std::string(output_size, '\0');
     uint64_t frame = 0;
     bool full = false;
+    std::condition_variable change; // of what the thread waits for
     std::jthread thread;
 };
 
@@ -114,7 +115,10 @@ void ZstdWriter::end(const std::exception_ptr &error) noexcept
         }
         ended_ = true;
     }
-    change_.notify_all();
+    progress_.notify_all();
+    for (const auto &lane : lanes_) {
+        lane->change.notify_all();
+    }
 }
 
 // The lane that takes the next bytes, once it has done what it had before.
@@ -122,7 +126,7 @@ ZstdWriter::Lane &ZstdWriter::next_lane()
 {
     Lane &lane = *lanes_[frames_ % lanes_.size()];
     std::unique_lock lock(mutex_);
-    change_.wait(lock, [&] { return ended_ || !lane.full; });
+    progress_.wait(lock, [&] { return ended_ || !lane.full; });
     if (error_) {
         std::rethrow_exception(error_);
     }
@@ -136,7 +140,7 @@ void ZstdWriter::hand_over(Lane &lane)
         lane.frame = frames_++;
         lane.full = true;
     }
-    change_.notify_all();
+    lane.change.notify_one();
 }
 
 void ZstdWriter::write(std::string_view data)
@@ -159,7 +163,7 @@ void ZstdWriter::finish()
         hand_over(lane);
     }
     std::unique_lock lock(mutex_);
-    change_.wait(lock, [this] { return ended_ || written_ == frames_; });
+    progress_.wait(lock, [this] { return ended_ || written_ == frames_; });
     if (error_) {
         std::rethrow_exception(error_);
     }
@@ -180,7 +184,8 @@ void ZstdWriter::work(Lane &lane) noexcept
                 lane.full = false;
                 written_++;
             }
-            change_.notify_all();
+            lanes_[(lane.frame + 1) % lanes_.size()]->change.notify_one();
+            progress_.notify_one();
         }
     } catch (...) {
         end(std::current_exception());
@@ -188,10 +193,10 @@ void ZstdWriter::work(Lane &lane) noexcept
 }
 
 // False if there will be none.
-bool ZstdWriter::wait_for_work(const Lane &lane)
+bool ZstdWriter::wait_for_work(Lane &lane)
 {
     std::unique_lock lock(mutex_);
-    change_.wait(lock, [&] { return ended_ || lane.full; });
+    lane.change.wait(lock, [&] { return ended_ || lane.full; });
     return !ended_;
 }
 
@@ -211,10 +216,10 @@ void ZstdWriter::compress(Lane &lane)
 }
 
 // False if it was given up.
-bool ZstdWriter::wait_for_turn(const Lane &lane)
+bool ZstdWriter::wait_for_turn(Lane &lane)
 {
     std::unique_lock lock(mutex_);
-    change_.wait(lock, [&] { return ended_ || written_ == lane.frame; });
+    lane.change.wait(lock, [&] { return ended_ || written_ == lane.frame; });
     return !ended_;
 }
 

@@ -42,14 +42,14 @@ private:
     void hand_over(Lane &lane);
     void work(Lane &lane) noexcept;
     void compress(Lane &lane);
-    bool wait_for_work(const Lane &lane);
-    bool wait_for_turn(const Lane &lane);
+    bool wait_for_work(Lane &lane);
+    bool wait_for_turn(Lane &lane);
     void end(const std::exception_ptr &error) noexcept;
 
     ByteSink sink_;
     uint64_t frames_ = 0; // handed over to the lanes
     std::mutex mutex_;    // of the three below, and of whether a lane is full
-    std::condition_variable change_;
+    std::condition_variable progress_; // for who writes
     uint64_t written_ = 0; // frames
     bool ended_ = false;
     std::exception_ptr error_;                 // why it ended, if that was too early
