@@ -18,7 +18,7 @@ constexpr size_t frame_size = size_t{4} << 20;
 constexpr int frame_log = 22;
 
 // The least for one write, and what a thread may get ahead of its turn.
-constexpr size_t output_size = size_t{3} << 19;
+constexpr size_t output_size = size_t{1} << 20;
 
 size_t require(size_t code)
 {
