@@ -50,7 +50,7 @@ private:
     uint64_t frames_ = 0; // handed over to the lanes
     std::mutex mutex_;    // of the three below, and of whether a lane is full
     std::condition_variable progress_; // for who writes
-    uint64_t written_ = 0; // frames
+    uint64_t written_ = 0;             // frames
     bool ended_ = false;
     std::exception_ptr error_;                 // why it ended, if that was too early
     std::vector<std::unique_ptr<Lane>> lanes_; // take turns
