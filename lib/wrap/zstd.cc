@@ -96,14 +96,23 @@ ZstdWriter::ZstdWriter(ByteSink sink, int level, int threads)
             lane->thread = std::jthread([this, &lane = *lane] { work(lane); });
         }
     } catch (...) {
-        end(std::current_exception());
+        give_up();
         throw;
     }
 }
 
 ZstdWriter::~ZstdWriter()
 {
+    give_up();
+}
+
+// A thread wakes the others, so that none of them may be gone before all have ended.
+void ZstdWriter::give_up() noexcept
+{
     end(nullptr);
+    for (const auto &lane : lanes_) {
+        lane->thread = {};
+    }
 }
 
 void ZstdWriter::end(const std::exception_ptr &error) noexcept
@@ -178,13 +187,14 @@ void ZstdWriter::work(Lane &lane) noexcept
     try {
         while (wait_for_work(lane)) {
             compress(lane);
+            Lane &next = *lanes_[(lane.frame + 1) % lanes_.size()];
             {
                 const std::lock_guard lock(mutex_);
                 lane.input.clear();
                 lane.full = false;
                 written_++;
             }
-            lanes_[(lane.frame + 1) % lanes_.size()]->change.notify_one();
+            next.change.notify_one();
             progress_.notify_one();
         }
     } catch (...) {

@@ -45,6 +45,7 @@ private:
     bool wait_for_work(Lane &lane);
     bool wait_for_turn(Lane &lane);
     void end(const std::exception_ptr &error) noexcept;
+    void give_up() noexcept;
 
     ByteSink sink_;
     uint64_t frames_ = 0; // handed over to the lanes

@@ -91,9 +91,9 @@ manifest() {
     mkdir out
     ap-backup -o out/backup.tar.zst
     before=$(sha256sum out/backup.tar.zst)
-    head -c 3000000 /dev/urandom >.autonomous_runs/demo/large
+    head -c 13000000 /dev/urandom >.autonomous_runs/demo/large
     # Files larger than this cannot be written by the child: a disk that is full.
-    run --separate-stderr bash -c 'trap "" XFSZ; ulimit -f 2000; ap-backup -o out/backup.tar.zst'
+    run --separate-stderr bash -c 'trap "" XFSZ; ulimit -f 10000; ap-backup -o out/backup.tar.zst'
     [ "$status" -eq 74 ]
     [ "$(sha256sum out/backup.tar.zst)" = "$before" ]
     [ "$(ls -A out)" = backup.tar.zst ]
