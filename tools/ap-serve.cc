@@ -1,6 +1,7 @@
 #include "base/text.hh"
 #include "cli/tool.hh"
 #include "net/serve.hh"
+#include "wrap/heap.hh"
 
 #include <sys/resource.h>
 
@@ -53,6 +54,7 @@ ap::ServeOptions serve_options(const ap::Arguments &arguments)
 ExitStatus serve(const ap::Arguments &arguments)
 {
     raise_file_limit();
+    ap::keep_freed_memory(); // each page and each batch of events takes some hundred KiB
     const ap::SystemClock clock;
     ap::Serve(ap::state_paths(arguments.value("db")), serve_options(arguments), clock,
               ap::warn)
