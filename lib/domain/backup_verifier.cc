@@ -8,6 +8,7 @@
 #include "wrap/archive.hh"
 
 #include <algorithm>
+#include <fcntl.h>
 #include <functional>
 
 namespace ap {
@@ -15,6 +16,12 @@ namespace ap {
 namespace {
 
 constexpr int64_t block = 262144;
+
+// What was read back is of no use to anybody in memory, which others have uses for: so
+// much of it at a time is dropped from there, once it is so far behind that the disk has
+// it. It is also faster: a new page costs more than one just given back.
+constexpr int64_t dropped_at_once = int64_t{8} << 20;
+constexpr int64_t kept_behind = int64_t{16} << 20;
 
 bool is_in_body(const BackupEntry &entry)
 {
@@ -26,7 +33,8 @@ bool is_in_body(const BackupEntry &entry)
 BackupVerifier::BackupVerifier(int fd, const BackupOutput &output, std::string name)
     : fd_(fd)
     , name_(std::move(name))
-    , position_(output.body_begin())
+    , kept_from_(output.body_begin())
+    , position_(kept_from_)
     , end_(position_)
     , thread_([this, &output] {
         // It fills the gaps that the others leave, and must not hold them up.
@@ -123,7 +131,24 @@ std::string_view BackupVerifier::next_bytes()
         throw Error(ExitStatus::InputOutput, name_ + ": became shorter");
     }
     position_ = end;
+    drop_from_memory(end - kept_behind);
     return buffer_;
+}
+
+void BackupVerifier::drop_from_memory(int64_t end)
+{
+    const int64_t size = end - kept_from_;
+    if (size < dropped_at_once) {
+        return;
+    }
+    // Only hints: it is the sync at the end that counts, and says what is wrong. What is
+    // not on the disk is not dropped.
+    static_cast<void>(sync_file_range(fd_, kept_from_, size,
+                                      SYNC_FILE_RANGE_WAIT_BEFORE |
+                                          SYNC_FILE_RANGE_WRITE |
+                                          SYNC_FILE_RANGE_WAIT_AFTER));
+    static_cast<void>(posix_fadvise(fd_, kept_from_, size, POSIX_FADV_DONTNEED));
+    kept_from_ = end;
 }
 
 } // namespace ap

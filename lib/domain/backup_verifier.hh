@@ -48,13 +48,15 @@ private:
 
     void read_back(const BackupOutput &output);
     std::string_view next_bytes();
+    void drop_from_memory(int64_t end);
 
     int fd_;
     std::string name_;
     std::string buffer_;
     std::vector<Found> found_; // in the file
     std::exception_ptr error_;
-    std::mutex mutex_; // of the four below
+    int64_t kept_from_; // in memory; before it all was dropped
+    std::mutex mutex_;  // of the four below
     std::condition_variable change_;
     int64_t position_;
     int64_t end_;
