@@ -5,6 +5,7 @@
 #include "net/dashboard.hh"
 #include "net/html.hh"
 #include "net/request_target.hh"
+#include "sys/process.hh"
 
 #include <algorithm>
 
@@ -54,6 +55,13 @@ Dispatcher::Dispatcher(const StatePaths &paths, const Clock &clock, Log log,
     , worker_(most_waiting)
     , login_worker_(most_waiting_logins)
 {
+    // A password is hashed for a tenth of a second, and anybody can have that done: the
+    // executors go before.
+    login_worker_.submit([] {
+        constexpr int behind = 10;
+        yield_to_other_threads(behind);
+        return Worker::Answer();
+    });
 }
 
 void Dispatcher::handle(const Exchange &exchange, const AuthenticationPolicy &policy)
