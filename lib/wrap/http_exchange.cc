@@ -190,8 +190,10 @@ void HttpExchange::on_drained(size_t below, Call call)
 HttpExchange::Answer HttpExchange::answer() const noexcept
 {
     Answer answer{status_, length_, std::nullopt};
-    if (finished_ && !aborted_ && (!length_ || *length_ == written_)) {
-        answer.whole = out_.view();
+    const std::string_view whole = out_.view(); // what others share is not in it
+    if (finished_ && !aborted_ && (!length_ || *length_ == written_) &&
+        whole.size() == queued()) {
+        answer.whole = whole;
     }
     return answer;
 }

@@ -145,6 +145,22 @@ void a_streamed_answer_arrives_piece_by_piece()
     CHECK(!client.ended());
 }
 
+void a_shared_text_finished_at_once_is_sent_whole()
+{
+    const auto text = std::make_shared<const std::string>(300'000, 'x');
+    Served served([&](const Exchange &exchange) {
+        exchange->begin(200, {});
+        exchange->write("begin ");
+        exchange->write(text);
+        exchange->write(" end");
+        exchange->finish();
+    });
+    Talk client = served.connect();
+    client.say("GET / HTTP/1.0\r\n\r\n");
+    run_until(served.server, [&] { return client.ended(); });
+    CHECK(body_of(client.heard()) == "begin " + *text + " end");
+}
+
 void an_answer_complete_before_it_is_sent_has_a_length()
 {
     Exchange waiting;
@@ -689,6 +705,7 @@ int main()
         TEST(an_answer_given_at_once_keeps_the_connection),
         TEST(an_answer_may_come_later_and_the_connection_is_kept),
         TEST(a_streamed_answer_arrives_piece_by_piece),
+        TEST(a_shared_text_finished_at_once_is_sent_whole),
         TEST(an_answer_complete_before_it_is_sent_has_a_length),
         TEST(a_head_answer_tells_a_length_without_a_body),
         TEST(an_answer_shorter_than_announced_is_cut),
