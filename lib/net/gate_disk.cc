@@ -7,19 +7,20 @@ namespace ap {
 
 namespace {
 
-// A breaker never used is closed, with the defaults.
-Breaker look_up(Breakers &breakers, const std::string &name)
+// Where the breaker stands now; one never used is closed, with the defaults. On the
+// store's thread, so that what was seen last is what is remembered.
+void see(GateStore &store, const std::string &name)
 {
+    Breaker breaker;
+    breaker.name = name;
     try {
-        return breakers.show(name);
+        breaker = store.breakers().show(name);
     } catch (const Error &error) {
         if (error.status() != ExitStatus::NoInput) {
             throw;
         }
-        Breaker unused;
-        unused.name = name;
-        return unused;
     }
+    store.memory().see_breaker(name, breaker);
 }
 
 } // namespace
@@ -29,7 +30,6 @@ struct GateDisk::Answer
 {
     std::optional<CapabilityOwner> owner;
     BreakerPermit permit{.allowed = true};
-    Breaker breaker;
     std::optional<CallRecord> kept;
     bool failed = false;
 };
@@ -62,26 +62,21 @@ void GateDisk::find_owner(std::string_view key, OwnerThen then)
     post(
         [name](GateStore &store, Answer &answer) {
             answer.owner = capability_owner(store.database(), name);
+            store.memory().see_owner(name, answer.owner);
         },
-        [this, name, then = std::move(then)](const Answer &answer) {
-            store_.memory().see_owner(name, answer.owner);
-            then(answer.owner);
-        });
-}
-
-void GateDisk::see(const std::string &name, const Answer &answer)
-{
-    answer.failed ? store_.memory().looked_in_vain(name)
-                  : store_.memory().see_breaker(name, answer.breaker);
+        [then = std::move(then)](const Answer &answer) { then(answer.owner); });
 }
 
 void GateDisk::ask_breaker(const std::string &name, PermitThen then)
 {
     const GateMemory::Look look = store_.memory().look(name, store_.clock().now());
     if (look.look_again) {
-        post([name](GateStore &store,
-                    Answer &answer) { answer.breaker = look_up(store.breakers(), name); },
-             [this, name](const Answer &answer) { see(name, answer); });
+        post([name](GateStore &store, Answer &) { see(store, name); },
+             [this, name](const Answer &answer) {
+                 if (answer.failed) {
+                     store_.memory().looked_in_vain(name);
+                 }
+             });
     }
     if (look.permit) {
         then(*look.permit);
@@ -95,12 +90,9 @@ void GateDisk::ask_database(const std::string &name, PermitThen then)
     post(
         [name](GateStore &store, Answer &answer) {
             answer.permit = store.breakers().allow(name);
-            answer.breaker = look_up(store.breakers(), name);
+            see(store, name);
         },
-        [this, name, then = std::move(then)](const Answer &answer) {
-            see(name, answer);
-            then(answer.permit);
-        });
+        [then = std::move(then)](const Answer &answer) { then(answer.permit); });
 }
 
 void GateDisk::report(const std::string &name, const BreakerResult &result,
@@ -111,13 +103,13 @@ void GateDisk::report(const std::string &name, const BreakerResult &result,
         return;
     }
     post(
-        [name, result, reason](GateStore &store, Answer &answer) {
+        [name, result, reason](GateStore &store, Answer &) {
             BreakerResult reported = result;
             reported.reason = reason;
             store.breakers().report(name, reported);
-            answer.breaker = look_up(store.breakers(), name);
+            see(store, name);
         },
-        [this, name](const Answer &answer) { see(name, answer); });
+        nullptr);
 }
 
 void GateDisk::cancel_probe(const std::string &name, std::optional<int64_t> probe_id)

@@ -65,7 +65,6 @@ private:
 
     using Work = std::function<void(GateStore &, Answer &)>;
     void post(Work work, const std::function<void(const Answer &)> &then);
-    void see(const std::string &name, const Answer &answer);
     void ask_database(const std::string &name, PermitThen then);
 
     GateStore &store_;

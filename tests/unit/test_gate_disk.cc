@@ -99,6 +99,28 @@ void failures_reported_open_a_breaker()
     CHECK(breakers.show("gate.p.m").reason.value_or("").ends_with("overloaded (529)"));
 }
 
+void what_was_seen_last_is_remembered_whoever_is_told_first()
+{
+    Scene scene;
+    Mailbox others;
+    GateDisk other(scene.store, others);
+    CHECK(scene.permit("gate.p.m").allowed);
+    CHECK(check::eventually([&] { // it is looked at again, closed still
+        other.ask_breaker("gate.p.m", [](const BreakerPermit &) {});
+        scene.store.wait();
+        return others.waiting() > 0;
+    }));
+    BreakerResult failed;
+    failed.failed = true;
+    for (int i = 0; i < 5; i++) {
+        scene.disk.report("gate.p.m", failed, "overloaded (529)");
+    }
+    scene.settle();
+    others.deliver(); // late
+    CHECK(!scene.permit("gate.p.m").allowed);
+    CHECK(!scene.store.memory().is_quiet("gate.p.m"));
+}
+
 void a_success_that_changes_nothing_is_not_written()
 {
     Scene scene;
@@ -151,6 +173,7 @@ int main()
         TEST(a_key_tells_its_owner_until_it_is_revoked),
         TEST(what_is_remembered_is_told_at_once),
         TEST(failures_reported_open_a_breaker),
+        TEST(what_was_seen_last_is_remembered_whoever_is_told_first),
         TEST(a_success_that_changes_nothing_is_not_written),
         TEST(answers_are_kept_and_hits_recorded),
         TEST(trouble_is_told),
