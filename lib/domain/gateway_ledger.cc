@@ -186,7 +186,9 @@ private:
         if (!books_.answers.empty() && !answers_told_) {
             answers_told_ = eventfd_write(answers_fd_.get(), 1) == 0;
         }
-        if (idle_ && (is_urgent() || !books_.settled.empty())) {
+        // What is urgent is told though it was woken before: it may be waiting again, for
+        // more to settle.
+        if (is_urgent() || (idle_ && !books_.settled.empty())) {
             idle_ = false;
             wake_.notify_one();
         }

@@ -34,6 +34,12 @@ void GateCall::start()
     if (family_.empty()) {
         family_ = guessed_family(exchange_->fields(), exchange_->path());
     }
+    if (loop_.drained_) {
+        // It would be forwarded, and then cut.
+        answer_fault(GateFault::Busy, "the Autopack gateway is about to end",
+                     std::chrono::milliseconds(1'000));
+        return;
+    }
     key_ = presented_key(exchange_->fields(), exchange_->query());
     if (!is_capability(key_)) {
         answer_fault(GateFault::BadKey,

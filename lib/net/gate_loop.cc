@@ -203,7 +203,8 @@ void GateLoop::publish()
     figures.calls = calls_.size();
     figures.connections = connections;
     figures.upstream = client_.active();
-    figures.drained = draining_ && calls_.empty() && active == 0;
+    drained_ = drained_ || (draining_ && calls_.empty() && active == 0);
+    figures.drained = drained_;
     on_closed_(adopted_ - connections);
 }
 

@@ -93,6 +93,7 @@ private:
     uint64_t last_call_;
     uint64_t adopted_ = 0;
     bool draining_ = false;
+    bool drained_ = false; // for good: the process may end at any time
     std::vector<std::unique_ptr<HttpServer>> servers_; // by listening socket
 };
 

@@ -105,7 +105,11 @@ public:
         poll_.watch(signals_.fd(), true, false);
         every(touch_interval, [this] { gateway_.touch(); });
         if (const auto interval = watchdog_interval()) {
-            every(*interval, [] { notify_manager("WATCHDOG=1"); });
+            every(*interval, [this] {
+                if (gateway_.is_alive()) {
+                    notify_manager("WATCHDOG=1");
+                }
+            });
         }
     }
 

@@ -67,6 +67,7 @@ struct Gateway::Thread
     }
 
     std::atomic<bool> ending = false;
+    std::atomic<bool> had_turn = true; // since is_alive()
     PollSet poll;
     GateLoop loop;
     std::thread thread;
@@ -202,6 +203,20 @@ bool Gateway::idle() const noexcept
 {
     return std::all_of(shared_.figures.begin(), shared_.figures.end(),
                        [](const auto &loop) { return loop.drained.load(); });
+}
+
+bool Gateway::is_alive()
+{
+    bool all = true;
+    for (const auto &thread : threads_) {
+        if (!thread->had_turn) {
+            all = false;
+            continue;
+        }
+        thread->had_turn = false;
+        thread->loop.post([&thread = *thread] { thread.had_turn = true; });
+    }
+    return all;
 }
 
 void Gateway::cut()

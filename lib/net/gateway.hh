@@ -51,6 +51,9 @@ public:
     /// Cuts the calls that are left, as the drain has lasted long enough.
     void cut();
 
+    /// Whether all loops have had a turn since this was last asked; not the caller's own.
+    bool is_alive();
+
     /// Tells the database that the process lives; to be called every few seconds.
     void touch() { shared_.store.touch(); }
 
@@ -68,9 +71,9 @@ private:
     void take_answers();
 
     GateShared shared_;
+    std::optional<Acceptor> acceptor_; // after the loops, which tell it what they close
     std::optional<GateLoop> own_;
     std::vector<std::unique_ptr<Thread>> threads_;
-    std::optional<Acceptor> acceptor_;
 };
 
 } // namespace ap

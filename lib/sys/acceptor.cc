@@ -80,13 +80,13 @@ bool Acceptor::take_ready(int fd)
 bool Acceptor::accept_one(size_t listener)
 {
     if (is_full()) {
-        // First told, then looked at again: who closes one looks at it afterwards.
+        // First told, then looked at again: who closes one looks at it afterwards. It is
+        // run() that takes it back, whatever comes of it.
         full_ = true;
         if (is_full()) {
             watch(false);
             return false;
         }
-        full_ = false;
     }
     Fd connection(accept4(listening_[listener].get(), nullptr, nullptr,
                           SOCK_NONBLOCK | SOCK_CLOEXEC));

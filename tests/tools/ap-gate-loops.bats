@@ -148,6 +148,45 @@ one_waits() {
     same_as_served
 }
 
+@test "a loop that has drained forwards nothing more, while another has calls" {
+    configure '{}'
+    jq '.loops = 2 | .drain = "30s"' ap-gate.conf > conf && mv conf ap-gate.conf
+    start_gate
+    begin_stalled part
+    # On the other loop: a connection that is kept while the gateway begins to end.
+    python3 - "$url" "$key" "$(cat gate.pid)" > told << 'PYTHON'
+import http.client, json, os, signal, sys, time
+
+url, key, pid = sys.argv[1:]
+connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=20)
+body = json.dumps({"model": "claude-sonnet-4", "max_tokens": 40,
+                   "messages": [{"role": "user", "content": "hi"}]})
+
+def ask():
+    connection.request("POST", "/v1/messages", body, {"x-api-key": key})
+    answer = connection.getresponse()
+    answer.read()
+    return answer
+
+print(ask().status)
+os.kill(int(pid), signal.SIGTERM)
+status = ""
+while "draining" not in status:  # its own thread has had the signal, then the loop
+    os.kill(int(pid), signal.SIGUSR1)
+    time.sleep(0.02)
+    with open("gate.err", encoding="utf-8") as file:
+        status = file.read()
+answer = ask()
+print(answer.status, answer.getheader("autopack-refusal"), answer.getheader("retry-after"))
+PYTHON
+    [ "$(cat told)" = "200
+429 busy 1" ]
+    kill "${stalled[@]}"
+    wait "$(cat gate.pid)"
+    rm gate.pid
+    wait_until served_are 2
+}
+
 @test "more loops than may be are refused" {
     start_run 1000
     configure '{}'
