@@ -17,6 +17,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <fcntl.h>
+#include <future>
 #include <iterator>
 #include <memory>
 #include <sys/stat.h>
@@ -74,9 +75,13 @@ private:
 
 void Backup::prepare()
 {
+    // While its manifest is read the files are looked for: an incremental backup spends
+    // a quarter of its time with the two.
+    std::future<std::unique_ptr<BackupBase>> base;
     if (options_.base) {
-        base_ = std::make_unique<BackupBase>(*options_.base, options_.passphrase);
-        manifest_.chain = base_->chain();
+        base = std::async(std::launch::async, [this] {
+            return std::make_unique<BackupBase>(*options_.base, options_.passphrase);
+        });
     }
     manifest_.id = random_token().substr(0, 32);
     manifest_.created_at = options_.now.value_or(SystemClock().now());
@@ -94,6 +99,10 @@ void Backup::prepare()
     total_ = snapshot_->size();
     for (const BackupEntry &entry : manifest_.entries) {
         total_ += entry.size;
+    }
+    if (base.valid()) {
+        base_ = base.get();
+        manifest_.chain = base_->chain();
     }
 }
 
