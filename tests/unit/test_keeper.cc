@@ -698,13 +698,14 @@ void the_end_of_the_executor_ends_everything()
 
 // What prints while it is being ended, after the executor with the pipe's reading end is
 // gone, goes on to its own end: it writes more here than a pipe holds. It waits by short
-// sleeps, as a TERM that meets the shell's child before its exec is lost.
+// sleeps, as a TERM that meets the shell's child before its exec is lost, and makes the
+// file by itself, as another child would be sent TERM, too.
 void printing_after_the_executors_end_does_no_harm()
 {
     const check::TemporaryDirectory directory;
     const std::string done = directory.file("done");
     Kept kept("trap 'i=0; while [ $i -lt 100 ]; do printf %2000s; i=$((i + 1)); done; "
-              "touch " +
+              ": > " +
               done +
               "; exit' TERM; echo ready; echo ready; while :; do sleep 0.05; done");
     pid_t executor = -1;
